@@ -1,0 +1,171 @@
+//! The text of a segment: a short rope of shared slices, so that sending gathers and never copies.
+
+use arrayvec::ArrayVec;
+use bytes::{Buf, Bytes};
+
+/// The most slices a payload gathers; the sender copies a range that would take more.
+pub const PAYLOAD_SLICES_MAX: usize = 4;
+
+/// Octets in up to [`PAYLOAD_SLICES_MAX`] shared slices. No slice is empty.
+///
+/// Two payloads are equal if their octets are, however they are cut.
+#[derive(Clone, Default)]
+pub struct Payload {
+    slices: ArrayVec<Bytes, PAYLOAD_SLICES_MAX>,
+    len: u32,
+}
+
+impl Payload {
+    /// A payload without octets.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Octets in all slices together.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Whether there are no octets.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The slices, in order.
+    pub fn slices(&self) -> &[Bytes] {
+        &self.slices
+    }
+
+    /// Appends a slice, or gives it back when there is no place for another.
+    ///
+    /// # Errors
+    /// The slice itself, when the payload already has [`PAYLOAD_SLICES_MAX`] slices or its length
+    /// would pass `u32::MAX`.
+    pub fn try_push(&mut self, slice: Bytes) -> Result<(), Bytes> {
+        if slice.is_empty() {
+            return Ok(());
+        }
+        let Some(len) = u32::try_from(slice.len()).ok().and_then(|n| self.len.checked_add(n)) else {
+            return Err(slice);
+        };
+        self.slices.try_push(slice).map_err(arrayvec::CapacityError::element)?;
+        self.len = len;
+        Ok(())
+    }
+
+    /// Drops the first `octets`; all of them when there are fewer.
+    pub fn advance(&mut self, octets: u32) {
+        let mut left = octets.min(self.len);
+        self.len -= left;
+        while left > 0 {
+            let Some(first) = self.slices.first_mut() else { return };
+            let first_len = first.len() as u32;
+            if left < first_len {
+                first.advance(left as usize);
+                return;
+            }
+            left -= first_len;
+            self.slices.remove(0);
+        }
+    }
+
+    /// Keeps the first `octets` and drops the rest.
+    pub fn truncate(&mut self, octets: u32) {
+        while self.len > octets {
+            let excess = self.len - octets;
+            let Some(last) = self.slices.last_mut() else { return };
+            let last_len = last.len() as u32;
+            if excess < last_len {
+                last.truncate((last_len - excess) as usize);
+                self.len = octets;
+                return;
+            }
+            self.len -= last_len;
+            self.slices.pop();
+        }
+    }
+
+    /// Copies all octets into one vector.
+    pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
+        self.slices.concat()
+    }
+}
+
+/// A payload of one slice.
+impl From<Bytes> for Payload {
+    fn from(slice: Bytes) -> Self {
+        let mut payload = Self::new();
+        // The rope is empty, so only a slice of 4 GiB or more could be refused; no packet is.
+        let refused = payload.try_push(slice);
+        debug_assert!(refused.is_ok(), "a slice of 4 GiB is no segment");
+        payload
+    }
+}
+
+impl IntoIterator for Payload {
+    type Item = Bytes;
+    type IntoIter = arrayvec::IntoIter<Bytes, PAYLOAD_SLICES_MAX>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.slices.into_iter()
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len
+            && self.slices.iter().flatten().eq(other.slices.iter().flatten())
+    }
+}
+
+impl Eq for Payload {}
+
+impl core::fmt::Debug for Payload {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} octets in {} slices", self.len, self.slices.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rope(parts: &[&'static str]) -> Payload {
+        let mut payload = Payload::new();
+        for part in parts {
+            payload.try_push(Bytes::from_static(part.as_bytes())).unwrap();
+        }
+        payload
+    }
+
+    #[test]
+    fn trimming_at_every_place_keeps_the_right_octets() {
+        let text = b"abcdefghij";
+        for front in 0..=12u32 {
+            for keep in 0..=12u32 {
+                let mut payload = rope(&["abc", "d", "efgh", "ij"]);
+                payload.advance(front);
+                payload.truncate(keep);
+                let from = text.len().min(front as usize);
+                let to = text.len().min(from + keep as usize);
+                assert_eq!(payload.to_vec(), &text[from..to], "advance {front}, truncate {keep}");
+                assert_eq!(payload.len() as usize, to - from);
+                assert!(payload.slices().iter().all(|slice| !slice.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_fifth_slice_is_given_back_and_an_empty_one_takes_no_place() {
+        let mut payload = rope(&["a", "", "b", "c", "d"]);
+        assert_eq!(payload.slices().len(), 4);
+        assert_eq!(payload.try_push(Bytes::from_static(b"e")), Err(Bytes::from_static(b"e")));
+        assert_eq!(payload.to_vec(), b"abcd");
+    }
+
+    #[test]
+    fn equality_looks_at_octets_and_not_at_cuts() {
+        assert_eq!(rope(&["ab", "c"]), rope(&["a", "bc"]));
+        assert_ne!(rope(&["ab"]), rope(&["ac"]));
+        assert_ne!(rope(&["ab"]), rope(&["abc"]));
+    }
+}
