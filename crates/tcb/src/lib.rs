@@ -1,3 +1,3 @@
+//! TCP.
 #![no_std]
 #![forbid(unsafe_code)]
-//! TCP.

@@ -91,7 +91,8 @@ impl fmt::Display for Flags {
         if *self == Self::NONE {
             return f.write_str("none");
         }
-        letters.iter().filter(|(flag, _)| self.contains(*flag)).try_for_each(|(_, l)| f.write_str(l))
+        let set = letters.iter().filter(|(flag, _)| self.contains(*flag));
+        set.map(|(_, letter)| letter).try_for_each(|letter| f.write_str(letter))
     }
 }
 

@@ -104,7 +104,8 @@ pub type FastOpenCookie = ArrayVec<u8, 16>;
 /// An option may leave out its later counters; those are `None`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AccurateEcnCounters {
-    /// Whether the option is of order 1 (kind 174: ECT(1), CE, ECT(0)) and not 0 (kind 172: ECT(0), CE, ECT(1)).
+    /// Whether the option is of order 1 (kind 174: ECT(1), CE, ECT(0)) and not 0 (kind 172: ECT(0),
+    /// CE, ECT(1)).
     pub order_1: bool,
     /// Octets received with ECT(0), modulo 2^24.
     pub ect0: Option<u32>,

@@ -1,5 +1,5 @@
-//! A segment with its addresses, the fields of the IP header that TCP decides or reads, and the size
-//! of the segments it stands for.
+//! A segment with its addresses, the fields of the IP header that TCP decides or reads, and the
+//! size of the segments it stands for.
 
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU16;
@@ -8,8 +8,8 @@ use crate::Segment;
 
 /// A TCP packet: what arrives from, and leaves for, the network.
 ///
-/// With [`segment_size`](Self::segment_size) set it is a *super-segment*: one header and up to 64 KiB
-/// of payload that stand for several segments of that size (GRO on receipt, TSO on sending).
+/// With [`segment_size`](Self::segment_size) set it is a *super-segment*: one header and up to 64
+/// KiB of payload that stand for several segments of that size (GRO on receipt, TSO on sending).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TcpPacket {
     /// Where it comes from.
@@ -18,7 +18,7 @@ pub struct TcpPacket {
     pub destination: SocketAddr,
     /// What the IP header says beside the addresses.
     pub ip: IpFields,
-    /// Octets of payload in each segment that this super-segment stands for; `None` for a plain one.
+    /// Octets of payload in each segment that this super-segment stands for; `None` if it is plain.
     pub segment_size: Option<NonZeroU16>,
     /// The TCP header and the payload.
     pub segment: Segment,

@@ -45,7 +45,8 @@ impl Payload {
         if slice.is_empty() {
             return Ok(());
         }
-        let Some(len) = u32::try_from(slice.len()).ok().and_then(|n| self.len.checked_add(n)) else {
+        let Some(len) = u32::try_from(slice.len()).ok().and_then(|n| self.len.checked_add(n))
+        else {
             return Err(slice);
         };
         self.slices.try_push(slice).map_err(arrayvec::CapacityError::element)?;
@@ -112,8 +113,7 @@ impl IntoIterator for Payload {
 
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
-        self.len == other.len
-            && self.slices.iter().flatten().eq(other.slices.iter().flatten())
+        self.len == other.len && self.slices.iter().flatten().eq(other.slices.iter().flatten())
     }
 }
 
