@@ -1,0 +1,28 @@
+//! `cargo xtask`: the project's own chores, run from anywhere in the workspace.
+
+#![forbid(unsafe_code)]
+
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", about = "The chores of the synack project")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Hold the tree to the rules of dependency, size and style
+    Tidy(tidy::Arguments),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    match Cli::parse().chore {
+        Chore::Tidy(arguments) => tidy::run(&arguments),
+    }
+}
