@@ -6,8 +6,8 @@ use core::ops::{Add, AddAssign, Sub};
 /// A number of the 32-bit sequence space, always computed with modulo 2^32.
 ///
 /// Comparison is serial: `a < b` iff the distance from `a` up to `b` is 1 to 2^31 - 1. Two numbers
-/// exactly 2^31 apart are neither less nor greater, so there is no total order and no `Ord`; windows
-/// stay below 2^30, so this never decides anything.
+/// exactly 2^31 apart are neither less nor greater, so there is no total order and no `Ord`;
+/// windows stay below 2^30, so this never decides anything.
 ///
 /// ```
 /// use synack_wire::SeqNum;
