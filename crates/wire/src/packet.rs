@@ -33,7 +33,8 @@ impl TcpPacket {
     /// Octets of the whole packet: IP header, TCP header and options, payload.
     pub fn len(&self) -> usize {
         let ip = if self.is_ipv6() { 40 } else { 20 };
-        ip + self.segment.header_len() + self.segment.payload.len() as usize
+        let segment = &self.segment;
+        segment.header_len().saturating_add(ip).saturating_add(segment.payload.len() as usize)
     }
 
     /// Never: a packet has headers.

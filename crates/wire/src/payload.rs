@@ -56,32 +56,30 @@ impl Payload {
 
     /// Drops the first `octets`; all of them when there are fewer.
     pub fn advance(&mut self, octets: u32) {
-        let mut left = octets.min(self.len);
-        self.len -= left;
+        let mut left = octets.min(self.len) as usize;
+        self.len = self.len.saturating_sub(octets);
         while left > 0 {
             let Some(first) = self.slices.first_mut() else { return };
-            let first_len = first.len() as u32;
-            if left < first_len {
-                first.advance(left as usize);
+            if left < first.len() {
+                first.advance(left);
                 return;
             }
-            left -= first_len;
+            left = left.saturating_sub(first.len());
             self.slices.remove(0);
         }
     }
 
     /// Keeps the first `octets` and drops the rest.
     pub fn truncate(&mut self, octets: u32) {
-        while self.len > octets {
-            let excess = self.len - octets;
+        let mut excess = self.len.saturating_sub(octets) as usize;
+        self.len = self.len.min(octets);
+        while excess > 0 {
             let Some(last) = self.slices.last_mut() else { return };
-            let last_len = last.len() as u32;
-            if excess < last_len {
-                last.truncate((last_len - excess) as usize);
-                self.len = octets;
+            if excess < last.len() {
+                last.truncate(last.len().saturating_sub(excess));
                 return;
             }
-            self.len -= last_len;
+            excess = excess.saturating_sub(last.len());
             self.slices.pop();
         }
     }

@@ -30,7 +30,8 @@ impl Segment {
     ///
     /// Source: RFC 9293 §3.4 (WIRE-10).
     pub fn len(&self) -> u32 {
-        self.payload.len() + u32::from(self.is_syn()) + u32::from(self.is_fin())
+        let controls = u32::from(self.is_syn()).saturating_add(u32::from(self.is_fin()));
+        self.payload.len().saturating_add(controls)
     }
 
     /// Whether the segment occupies no sequence space: no text, no SYN, no FIN.
@@ -45,7 +46,7 @@ impl Segment {
 
     /// Every control bit, ACK and URG included.
     pub fn flags(&self) -> Flags {
-        let mut flags = self.control;
+        let mut flags = self.control.without(Flags::ACK | Flags::URG);
         if self.ack.is_some() {
             flags |= Flags::ACK;
         }
@@ -72,6 +73,6 @@ impl Segment {
 
     /// Octets of TCP header, options and padding included.
     pub fn header_len(&self) -> usize {
-        20 + self.options.encoded_len()
+        self.options.encoded_len().saturating_add(20)
     }
 }

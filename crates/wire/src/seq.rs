@@ -172,6 +172,12 @@ impl fmt::Display for SeqRange {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::nonminimal_bool,
+    clippy::double_comparisons,
+    clippy::neg_cmp_op_on_partial_ord,
+    reason = "the four operators are written apart, so each is tried"
+)]
 mod tests {
     use super::*;
 
