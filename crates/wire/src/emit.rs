@@ -42,7 +42,7 @@ pub fn emit_headers(
     let checksum = match mode {
         ChecksumMode::Partial => written.pseudo_header.fold(),
         ChecksumMode::Full => {
-            let mut sum = written.sum_with_header(headers);
+            let mut sum = written.with_header;
             for slice in packet.segment.payload.slices() {
                 sum.add(slice);
             }
@@ -50,7 +50,7 @@ pub fn emit_headers(
         }
     };
     written.set_checksum(headers, checksum);
-    Ok(written.headers_len)
+    Ok(written.len)
 }
 
 /// Writes all of `packet` to the beginning of `buffer` and returns how many octets it takes.
@@ -63,13 +63,13 @@ pub fn emit_headers(
 /// Source: RFC 9293 §3.1 (MUST-2).
 pub fn emit_contiguous(packet: &TcpPacket, buffer: &mut [u8]) -> Result<usize, EmitError> {
     let written = write_headers(packet, buffer)?;
-    let mut sum = written.sum_with_header(buffer);
-    let mut rest = buffer.get_mut(written.headers_len..).ok_or(EmitError::BufferLength)?;
+    let mut sum = written.with_header;
+    let mut rest = buffer.get_mut(written.len..).ok_or(EmitError::BufferLength)?;
     for slice in packet.segment.payload.slices() {
         rest = sum.add_copying(rest, slice).ok_or(EmitError::BufferLength)?;
     }
     written.set_checksum(buffer, sum.checksum());
-    Ok(packet.len())
+    Ok(written.len.saturating_add(packet.segment.payload.len() as usize))
 }
 
 impl TcpPacket {
@@ -101,19 +101,14 @@ impl TcpPacket {
 /// What the writer of the headers knows when the checksum is still missing.
 struct Written {
     ip_len: usize,
-    headers_len: usize,
+    /// Octets of both headers.
+    len: usize,
     pseudo_header: Sum,
+    /// The sum of the pseudo-header and of the TCP header, whose checksum field is zero.
+    with_header: Sum,
 }
 
 impl Written {
-    /// The sum of the pseudo-header and of the TCP header, whose checksum field is zero.
-    #[inline]
-    fn sum_with_header(&self, octets: &[u8]) -> Sum {
-        let mut sum = self.pseudo_header;
-        sum.add(octets.get(self.ip_len..self.headers_len).unwrap_or_default());
-        sum
-    }
-
     #[inline]
     fn set_checksum(&self, octets: &mut [u8], checksum: u16) {
         let field = octets.get_mut(self.ip_len.saturating_add(16)..);
@@ -126,12 +121,23 @@ impl Written {
 /// Writes the headers with a checksum field of zero.
 #[inline]
 fn write_headers(packet: &TcpPacket, buffer: &mut [u8]) -> Result<Written, EmitError> {
-    let segment = &packet.segment;
-    let options = segment.options.encode()?;
-    let tcp_len = 20_usize.saturating_add(options.len());
+    // What nearly every segment carries, with all lengths known to the compiler.
+    if let Some(timestamps) = packet.segment.options.only_timestamps() {
+        return write_with_options(packet, &timestamps.encode_alone(), buffer);
+    }
+    write_with_options(packet, &packet.segment.options.encode()?, buffer)
+}
+
+#[inline(always)]
+fn write_with_options(
+    packet: &TcpPacket,
+    options: &[u8],
+    buffer: &mut [u8],
+) -> Result<Written, EmitError> {
+    let tcp_len = options.len().saturating_add(20);
     let upper_len = u32::try_from(tcp_len)
         .ok()
-        .and_then(|len| len.checked_add(segment.payload.len()))
+        .and_then(|len| len.checked_add(packet.segment.payload.len()))
         .and_then(|len| u16::try_from(len).ok())
         .ok_or(EmitError::PacketLength)?;
     let addresses = AddressPair::new(packet.source.ip(), packet.destination.ip())
@@ -150,33 +156,36 @@ fn write_headers(packet: &TcpPacket, buffer: &mut [u8]) -> Result<Written, EmitE
             (ip.len(), rest)
         }
     };
-    let (tcp, rest) = rest.split_first_chunk_mut().ok_or(EmitError::BufferLength)?;
-    *tcp = tcp_header(packet, tcp_len);
-    let rest = rest.get_mut(..options.len()).ok_or(EmitError::BufferLength)?;
-    rest.copy_from_slice(&options);
-    let headers_len = ip_len.saturating_add(tcp_len);
+    let (fixed, rest) = rest.split_first_chunk_mut::<20>().ok_or(EmitError::BufferLength)?;
     let pseudo_header = addresses.pseudo_header(TCP, upper_len);
-    Ok(Written { ip_len, headers_len, pseudo_header })
+    let mut with_header = pseudo_header;
+    let (places, _) = fixed.as_chunks_mut::<4>();
+    for (place, word) in places.iter_mut().zip(fixed_words(packet, tcp_len)) {
+        *place = word.to_be_bytes();
+        with_header.add_word(*place);
+    }
+    rest.get_mut(..options.len()).ok_or(EmitError::BufferLength)?.copy_from_slice(options);
+    with_header.add(options);
+    Ok(Written { ip_len, len: ip_len.saturating_add(tcp_len), pseudo_header, with_header })
 }
 
-/// The fixed part of the header, with a checksum of zero. `header_len` is a multiple of 4, at most
-/// 60.
+/// The fixed part of the header in 32-bit words, with a checksum of zero.
+///
+/// `header_len` is a multiple of 4, at most 60.
 #[inline]
-fn tcp_header(packet: &TcpPacket, header_len: usize) -> [u8; 20] {
+fn fixed_words(packet: &TcpPacket, header_len: usize) -> [u32; 5] {
     let segment = &packet.segment;
     // The offset counts words of four octets in the high four bits (WIRE-2).
-    let offset = u16::try_from(header_len).unwrap_or_default() << 10;
-    let mut header = [0; 20];
-    [header[0], header[1]] = packet.source.port().to_be_bytes();
-    [header[2], header[3]] = packet.destination.port().to_be_bytes();
-    [header[4], header[5], header[6], header[7]] = segment.seq.get().to_be_bytes();
-    // A field without its bit is sent as zero (WIRE-18).
-    let ack = segment.ack.unwrap_or_default();
-    [header[8], header[9], header[10], header[11]] = ack.get().to_be_bytes();
-    [header[12], header[13]] = (offset | segment.flags().bits()).to_be_bytes();
-    [header[14], header[15]] = segment.window.to_be_bytes();
-    [header[18], header[19]] = segment.urgent.unwrap_or_default().to_be_bytes();
-    header
+    let offset = u32::try_from(header_len).unwrap_or_default() << 26;
+    let flags = u32::from(segment.flags().bits()) << 16;
+    [
+        u32::from(packet.source.port()) << 16 | u32::from(packet.destination.port()),
+        segment.seq.get(),
+        // A field without its bit is sent as zero (WIRE-18).
+        segment.ack.unwrap_or_default().get(),
+        offset | flags | u32::from(segment.window),
+        u32::from(segment.urgent.unwrap_or_default()),
+    ]
 }
 
 /// The IPv4 identification of a packet.

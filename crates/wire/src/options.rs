@@ -45,21 +45,26 @@ impl Options {
     /// Source: RFC 9293 §3.1, §3.2 (MUST-4..MUST-7).
     pub fn parse(octets: &[u8]) -> (Self, Option<OptionFault>) {
         let mut options = Self::default();
-        let fault = options.parse_into(octets);
+        let fault = options.walk(octets);
         (options, fault)
     }
 
-    /// [`parse`](Self::parse) into options that are all absent.
-    #[inline]
-    pub(crate) fn parse_into(&mut self, octets: &[u8]) -> Option<OptionFault> {
-        // What nearly every segment carries and nothing else (RFC 7323 Appendix A).
-        if let Ok([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, rest @ ..]) =
-            <&[u8; 12]>::try_from(octets)
-        {
-            self.timestamps = Some(Timestamps::from_octets(rest));
-            return None;
+    /// [`parse`](Self::parse) of what nearly every segment carries: nothing, or Timestamps alone in
+    /// the layout of RFC 7323 Appendix A. `None` for anything else.
+    ///
+    /// A value made in one expression, which is why it is worth having: it is never copied.
+    #[inline(always)]
+    pub(crate) fn parse_usual(octets: &[u8]) -> Option<Self> {
+        if octets.is_empty() {
+            return Some(Self::default());
         }
-        self.walk(octets)
+        match <&[u8; 12]>::try_from(octets) {
+            Ok([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, rest @ ..]) => {
+                let timestamps = Some(Timestamps::from_octets(rest));
+                Some(Self { timestamps, ..Self::default() })
+            }
+            _ => None,
+        }
     }
 
     /// Walks at most 40 octets, at least one a step.
@@ -126,24 +131,27 @@ impl Options {
     /// value.
     pub fn encode(&self) -> Result<EncodedOptions, EmitError> {
         let mut octets = EncodedOptions::new();
-        let has_others = self.mss.is_some()
-            || self.window_scale.is_some()
-            || self.sack_permitted
-            || self.user_timeout.is_some()
-            || !self.sack.is_empty()
-            || self.fast_open.is_some()
-            || self.accurate_ecn.is_some();
-        if let (Some(timestamps), false) = (self.timestamps, has_others) {
-            push(&mut octets, &[NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10])?;
-            push(&mut octets, &timestamps.octets())?;
-        } else if has_others {
-            self.encode_all(&mut octets)?;
-        }
+        self.encode_into(&mut octets)?;
         debug_assert_eq!(octets.len(), self.encoded_len());
         Ok(octets)
     }
 
-    fn encode_all(&self, octets: &mut EncodedOptions) -> Result<(), EmitError> {
+    /// The Timestamps option, if it is the only one.
+    #[inline]
+    pub(crate) fn only_timestamps(&self) -> Option<Timestamps> {
+        let Self { mss, window_scale, sack_permitted, timestamps, sack, .. } = self;
+        let Self { user_timeout, fast_open, accurate_ecn, .. } = self;
+        let has_others = mss.is_some()
+            || window_scale.is_some()
+            || *sack_permitted
+            || !sack.is_empty()
+            || user_timeout.is_some()
+            || fast_open.is_some()
+            || accurate_ecn.is_some();
+        timestamps.filter(|_| !has_others)
+    }
+
+    fn encode_into(&self, octets: &mut EncodedOptions) -> Result<(), EmitError> {
         if let Some(mss) = self.mss {
             let [high, low] = mss.to_be_bytes();
             push(octets, &[MSS, 4, high, low])?;
@@ -155,8 +163,8 @@ impl Options {
             (false, None) => {}
         }
         if let Some(timestamps) = self.timestamps {
-            push(octets, &[TIMESTAMPS, 10])?;
-            push(octets, &timestamps.octets())?;
+            let [_, _, option @ ..] = timestamps.encode_alone();
+            push(octets, &option)?;
         }
         if let Some(shift) = self.window_scale {
             push(octets, &[NO_OPERATION, WINDOW_SCALE, 3, shift])?;
@@ -216,10 +224,11 @@ impl Timestamps {
         Self { value: u32::from_be_bytes([a, b, c, d]), echo: u32::from_be_bytes([e, f, g, h]) }
     }
 
+    /// The option with its padding, as it stands when it is the only one (WIRE-17).
     #[inline]
-    fn octets(self) -> [u8; 8] {
+    pub(crate) fn encode_alone(self) -> [u8; 12] {
         let ([a, b, c, d], [e, f, g, h]) = (self.value.to_be_bytes(), self.echo.to_be_bytes());
-        [a, b, c, d, e, f, g, h]
+        [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, e, f, g, h]
     }
 }
 

@@ -1,6 +1,7 @@
 //! Octets from the network into what they are: a TCP packet, an ICMP error, an echo, or else.
 
 use core::net::SocketAddr;
+use core::ops::Range;
 
 use bytes::{Buf, Bytes};
 
@@ -88,43 +89,70 @@ pub(crate) struct IpHeader {
     pub(crate) fields: IpFields,
 }
 
-fn parse_tcp(mut packet: Bytes, ip: &IpHeader, trust: ChecksumTrust) -> Result<Parsed, ParseError> {
+fn parse_tcp(packet: Bytes, ip: &IpHeader, trust: ChecksumTrust) -> Result<Parsed, ParseError> {
     let octets = packet.get(ip.start..ip.end).ok_or(ParseError::TcpHeaderLength)?;
     let header: &[u8; 20] = octets.first_chunk().ok_or(ParseError::TcpHeaderLength)?;
     let header_len = usize::from(header[12] >> 4) << 2;
     // Fails for an offset below 20 octets as for one beyond the segment (WIRE-2).
-    let option_octets = octets.get(20..header_len).ok_or(ParseError::TcpDataOffset)?;
+    let options = octets.get(20..header_len).ok_or(ParseError::TcpDataOffset)?;
     let field = u16::from_be_bytes([header[16], header[17]]);
     if trust != ChecksumTrust::Vouched && !is_intact(ip, octets, field, trust) {
         return Err(ParseError::TcpChecksum);
     }
+    let header = *header;
+    let text = ip.start.saturating_add(header_len)..ip.end;
+    // Two straight paths: with one, the large value is built in one place and copied to another.
+    if let Some(options) = Options::parse_usual(options) {
+        return Ok(assemble(ip, &header, options, None, slice(packet, text)));
+    }
+    let (options, fault) = Options::parse(options);
+    Ok(assemble(ip, &header, options, fault, slice(packet, text)))
+}
 
+/// The octets of `range`, which lies in `packet`, without taking another reference to it.
+#[inline(always)]
+fn slice(mut packet: Bytes, range: Range<usize>) -> Bytes {
+    // Some kinds of `Bytes` allocate when they are cut at the end, and this is rare (E13).
+    if packet.len() > range.end {
+        packet.truncate(range.end);
+    }
+    packet.advance(range.start);
+    packet
+}
+
+/// A TCP packet in one expression, so that it is written once.
+#[inline(always)]
+fn assemble(
+    ip: &IpHeader,
+    header: &[u8; 20],
+    options: Options,
+    option_fault: Option<OptionFault>,
+    text: Bytes,
+) -> Parsed {
     let flags = Flags::from_bits(u16::from_be_bytes([header[12], header[13]]));
-    let source = SocketAddr::new(ip.addresses.source(), u16::from_be_bytes([header[0], header[1]]));
-    let destination =
-        SocketAddr::new(ip.addresses.destination(), u16::from_be_bytes([header[2], header[3]]));
+    let source_port = u16::from_be_bytes([header[0], header[1]]);
+    let destination_port = u16::from_be_bytes([header[2], header[3]]);
     let seq = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
     let ack = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
     let urgent = u16::from_be_bytes([header[18], header[19]]);
-    let window = u16::from_be_bytes([header[14], header[15]]);
-    let mut options = Options::default();
-    let option_fault = options.parse_into(option_octets);
-
-    if packet.len() > ip.end {
-        packet.truncate(ip.end);
+    Parsed::Tcp {
+        packet: TcpPacket {
+            source: SocketAddr::new(ip.addresses.source(), source_port),
+            destination: SocketAddr::new(ip.addresses.destination(), destination_port),
+            ip: ip.fields,
+            segment_size: None,
+            segment: Segment {
+                seq: SeqNum::new(seq),
+                ack: flags.contains(Flags::ACK).then_some(SeqNum::new(ack)),
+                control: flags.without(Flags::ACK | Flags::URG),
+                window: u16::from_be_bytes([header[14], header[15]]),
+                urgent: flags.contains(Flags::URG).then_some(urgent),
+                options,
+                payload: Payload::from(text),
+            },
+        },
+        option_fault,
     }
-    packet.advance(ip.start.saturating_add(header_len));
-    let segment = Segment {
-        seq: SeqNum::new(seq),
-        ack: flags.contains(Flags::ACK).then_some(SeqNum::new(ack)),
-        control: flags.without(Flags::ACK | Flags::URG),
-        window,
-        urgent: flags.contains(Flags::URG).then_some(urgent),
-        options,
-        payload: Payload::from(packet),
-    };
-    let packet = TcpPacket { source, destination, ip: ip.fields, segment_size: None, segment };
-    Ok(Parsed::Tcp { packet, option_fault })
 }
 
 /// Whether the checksum `field` of a TCP segment is right, or excused by `trust`.

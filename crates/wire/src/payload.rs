@@ -90,14 +90,17 @@ impl Payload {
     }
 }
 
-/// A payload of one slice.
+/// A payload of one slice, which is shorter than 4 GiB, as any packet is.
 impl From<Bytes> for Payload {
+    #[inline]
     fn from(slice: Bytes) -> Self {
-        let mut payload = Self::new();
-        // The rope is empty, so only a slice of 4 GiB or more could be refused; no packet is.
-        let refused = payload.try_push(slice);
-        debug_assert!(refused.is_ok(), "a slice of 4 GiB is no segment");
-        payload
+        let mut slices = ArrayVec::new();
+        let len = u32::try_from(slice.len()).unwrap_or_default();
+        debug_assert_eq!(len as usize, slice.len(), "a slice of 4 GiB is no segment");
+        if len > 0 {
+            slices.push(slice);
+        }
+        Self { slices, len }
     }
 }
 
