@@ -76,6 +76,16 @@ impl Interface {
         self.set_flags(LinkFlags::Up)
     }
 
+    /// Waits until it carries packets. A cable takes a moment after both of its ends were set up,
+    /// and loses what is sent meanwhile; a TUN device that is open takes none.
+    ///
+    /// # Errors
+    /// Of the kind [`io::ErrorKind::TimedOut`] if that does not happen within ten seconds.
+    pub fn wait_until_running(&self) -> io::Result<()> {
+        let request = RouteNetlinkMessage::GetLink(self.message());
+        netlink::request_and_await(request, 0, RTNLGRP_LINK, |news| is_running(news, self.index))
+    }
+
     /// Sets it down. IPv6 addresses are lost, and routes over it.
     ///
     /// # Errors
@@ -178,6 +188,14 @@ impl Interface {
     }
 }
 
+/// Whether `news` is that the device with this index carries packets.
+fn is_running(news: &RouteNetlinkMessage, index: u32) -> bool {
+    let RouteNetlinkMessage::NewLink(link) = news else {
+        return false;
+    };
+    link.header.index == index && link.header.flags.contains(LinkFlags::Running)
+}
+
 /// Whether `news` is of a local route to `address`.
 fn is_local_route(news: &RouteNetlinkMessage, address: IpAddr) -> bool {
     let RouteNetlinkMessage::NewRoute(route) = news else {
@@ -201,5 +219,7 @@ const fn route_address(address: IpAddr) -> RouteAddress {
     }
 }
 
+/// The multicast group of changes to devices. Source: rtnetlink(7), linux/rtnetlink.h.
+const RTNLGRP_LINK: u32 = 1;
 /// The multicast group of changes to IPv6 routes. Source: rtnetlink(7), linux/rtnetlink.h.
 const RTNLGRP_IPV6_ROUTE: u32 = 11;

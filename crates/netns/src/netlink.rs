@@ -29,8 +29,8 @@ pub(crate) fn request(message: RouteNetlinkMessage, flags: u16) -> io::Result<()
     }
 }
 
-/// As [`request`], and waits until the kernel has told the multicast `group` of something that
-/// `is_awaited`: what it does later, by itself, because of the request.
+/// As [`request`], and waits until the kernel has told of something that `is_awaited`: in its
+/// answer, or later to the multicast `group`, as of what it does by itself because of the request.
 ///
 /// # Errors
 /// As for [`request`]; [`io::ErrorKind::TimedOut`] if it does not happen.

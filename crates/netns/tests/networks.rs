@@ -228,6 +228,8 @@ fn a_cable_joins_two_networks() {
             far.set_up().unwrap();
             ["10.1.0.2:80", "[fd01::2]:80"].map(|address| TcpListener::bind(address).unwrap())
         });
+        near.wait_until_running().unwrap();
+        there.run(|| Interface::named("far").unwrap().wait_until_running()).unwrap();
         for listener in listeners {
             let address = listener.local_addr().unwrap();
             let mut client = here.run(|| TcpStream::connect_timeout(&address, DEADLINE)).unwrap();
@@ -239,6 +241,28 @@ fn a_cable_joins_two_networks() {
         }
         let taken = Interface::create_veth("near", "far2", None).unwrap_err();
         assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+    });
+}
+
+#[test]
+fn a_cable_loses_nothing_once_it_runs() {
+    synack_netns::test(|| {
+        let there = Namespace::new().unwrap();
+        let near = Interface::create_veth("near", "far", Some(&there)).unwrap();
+        near.add_address(prefix("10.1.0.1/24")).unwrap();
+        near.set_up().unwrap();
+        let receiver = there.run(|| {
+            let far = Interface::named("far").unwrap();
+            far.add_address(prefix("10.1.0.2/24")).unwrap();
+            far.set_up().unwrap();
+            far.wait_until_running().unwrap();
+            UdpSocket::bind("10.1.0.2:7").unwrap()
+        });
+        near.wait_until_running().unwrap();
+        // One datagram, and no one who would send it again.
+        UdpSocket::bind("10.1.0.1:0").unwrap().send_to(b"x", "10.1.0.2:7").unwrap();
+        receiver.set_read_timeout(Some(DEADLINE)).unwrap();
+        assert_eq!(receiver.recv(&mut [0; 8]).unwrap(), 1);
     });
 }
 
