@@ -1,3 +1,32 @@
-//! TCP.
+//! A sans-IO TCP (RFC 9293): events and time in, packets out.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod congestion;
+
+mod config;
+mod connection;
+mod drop_reason;
+mod error;
+mod event;
+mod four_tuple;
+mod info;
+mod recovery;
+mod recv;
+mod send;
+mod time;
+mod timers;
+
+pub use config::{
+    BUFFER_LEN_MAX, ConnectionConfig, EndpointConfig, KeepAlive, ListenerConfig, Nagle, SynCookies,
+};
+pub use connection::{Connection, Push, State, TransmitLimits, Unread};
+pub use drop_reason::DropReason;
+pub use error::{CloseReason, ConnectError, ListenError, ReadError, WriteError};
+pub use event::{EndpointEvent, Events, Release, SoftError, TimeWait, TimeWaitTimestamps};
+pub use four_tuple::FourTuple;
+pub use info::{ConnectionInfo, Counters};
+pub use time::Instant;
+pub use timers::Timer;

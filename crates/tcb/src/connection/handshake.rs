@@ -1,0 +1,283 @@
+//! Opening: the SYN and SYN-ACK we send, simultaneous open, and the folded form of SYN-RECEIVED.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use synack_wire::{Flags, IpFields, Segment, SeqNum, TcpPacket};
+
+use super::keep_alive::KeepAliveState;
+use super::negotiate::{answer, offer};
+use super::timestamps::{Echo, TimestampState};
+use super::user::UserSide;
+use super::{
+    Connection, EndpointEvents, Hold, Negotiated, Obligations, Opened, State, StateEvent, Waiting,
+    mtu,
+};
+use crate::config::ConnectionConfig;
+use crate::event::Events;
+use crate::info::Counters;
+use crate::recovery::LossRecovery;
+use crate::recv::{AckPolicy, Reassembly, RecvBuffer, RecvSequence, SackReport, shift_for};
+use crate::send::{SendBuffer, SendSequence};
+use crate::timers::{Timer, TimerTable};
+use crate::{FourTuple, Instant};
+
+/// What the endpoint decides for a connection before it exists.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) path: FourTuple,
+    /// ISS, by RFC 6528.
+    pub(crate) iss: SeqNum,
+    /// What the timestamp clock adds (TS-14).
+    pub(crate) timestamp_offset: u32,
+    /// IPv6's flow label (IP-2).
+    pub(crate) flow_label: u32,
+    /// What one packet to the peer may take. Units: octets.
+    pub(crate) mtu: u32,
+}
+
+/// The timing of our SYN or SYN-ACK.
+#[derive(Clone, Debug)]
+pub(super) struct Handshake {
+    /// When the connection was opened: R2 of the SYN counts from here.
+    pub(super) opened_at: Instant,
+    /// When the SYN was sent last.
+    pub(super) syn_sent_at: Option<Instant>,
+    /// How often it was sent again.
+    pub(super) retransmissions: u32,
+    /// Text and FIN that came with the SYN of a simultaneous open: kept until ESTABLISHED
+    /// (SM-SYNSENT-8).
+    pub(super) pending: Option<Box<Segment>>,
+}
+
+/// A half-open connection that a SYN to a listener began: SYN-RECEIVED, folded small.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SynRecord {
+    pub(crate) identity: Identity,
+    /// IRS.
+    pub(crate) irs: SeqNum,
+    /// The peer's window, which a SYN never scales (WS-4).
+    pub(crate) window: u16,
+    pub(crate) negotiated: Negotiated,
+    /// TS.Recent: the TSval of the SYN.
+    pub(crate) ts_recent: u32,
+    /// When the SYN arrived.
+    pub(crate) received_at: Instant,
+    /// When the SYN-ACK was sent last.
+    pub(crate) sent_at: Option<Instant>,
+    /// How often it was sent again.
+    pub(crate) retransmissions: u8,
+}
+
+impl SynRecord {
+    /// The record of a SYN that arrived. Source: RFC 9293 §3.10.7.2 (OPEN-2, SM-LISTEN-3).
+    pub(crate) fn from_syn(
+        now: Instant,
+        identity: Identity,
+        syn: &Segment,
+        config: &ConnectionConfig,
+    ) -> Self {
+        let is_ipv6 = identity.path.is_ipv6();
+        Self {
+            identity,
+            irs: syn.seq,
+            window: syn.window,
+            negotiated: Negotiated::from_syn(config, &syn.options, is_ipv6),
+            ts_recent: syn.options.timestamps.map_or(0, |timestamps| timestamps.value),
+            received_at: now,
+            sent_at: None,
+            retransmissions: 0,
+        }
+    }
+
+    /// The SYN-ACK: `<SEQ=ISS><ACK=IRS+1><CTL=SYN,ACK>` with the options agreed on.
+    pub(crate) fn syn_ack(&self, now: Instant, config: &ConnectionConfig) -> TcpPacket {
+        let Identity { path, iss, timestamp_offset, flow_label, mtu } = self.identity;
+        let mut timestamps = TimestampState::new(now, timestamp_offset);
+        timestamps.on_syn(now, self.ts_recent);
+        let mss = mtu::advertised_mss(mtu, path.is_ipv6());
+        let shift = shift_for(config.receive_buffer);
+        let segment = Segment {
+            seq: iss,
+            ack: Some(self.irs + 1),
+            control: Flags::SYN,
+            window: unscaled_window(config.receive_buffer),
+            options: answer(&self.negotiated, mss, shift, || timestamps.option(now, Echo::Recent)),
+            ..Segment::default()
+        };
+        TcpPacket {
+            source: path.local(),
+            destination: path.remote(),
+            ip: ip_fields(config, flow_label),
+            segment_size: None,
+            segment,
+        }
+    }
+}
+
+impl Connection {
+    /// Active OPEN: SYN-SENT, the SYN is polled next.
+    ///
+    /// Source: RFC 9293 §3.10.1 (OPEN-1, SM-OPEN-5).
+    pub(crate) fn active(now: Instant, identity: Identity, config: Arc<ConnectionConfig>) -> Self {
+        let mut connection = Self::new(now, identity, config, State::SynSent, Opened::Active);
+        connection.due.syn = true;
+        connection.start_user_timeout(now);
+        connection
+    }
+
+    /// The connection that a half-open record stands for: SYN-RECEIVED, with the SYN-ACK sent.
+    pub(crate) fn passive(now: Instant, record: &SynRecord, config: Arc<ConnectionConfig>) -> Self {
+        let mut connection =
+            Self::new(now, record.identity, config, State::SynReceived, Opened::Passive);
+        connection.negotiated = record.negotiated;
+        connection.snd.nxt = connection.snd.iss + 1;
+        connection.snd.set_window(record.irs, record.identity.iss, u32::from(record.window));
+        connection.synchronize(now, record.irs, Some(record.ts_recent));
+        connection.timestamps.last_ack_sent = connection.rcv.nxt;
+        connection.handshake.opened_at = record.received_at;
+        connection.handshake.syn_sent_at = record.sent_at;
+        connection.handshake.retransmissions = u32::from(record.retransmissions);
+        connection.congestion = connection.config.congestion.build(now, connection.smss());
+        connection
+    }
+
+    fn new(
+        now: Instant,
+        identity: Identity,
+        config: Arc<ConnectionConfig>,
+        state: State,
+        opened: Opened,
+    ) -> Self {
+        let Identity { path, iss, timestamp_offset, flow_label, mtu } = identity;
+        let negotiated = Negotiated::unknown(path.is_ipv6());
+        Self {
+            state,
+            opened,
+            path,
+            flow_label,
+            mtu,
+            negotiated,
+            timestamps: TimestampState::new(now, timestamp_offset),
+            snd: SendSequence::new(iss),
+            send_buffer: SendBuffer::default(),
+            rcv: RecvSequence::unknown(),
+            received: 0,
+            recv_buffer: RecvBuffer::default(),
+            reassembly: Reassembly::default(),
+            acks: AckPolicy::new(config.quick_acks),
+            sack_report: SackReport::default(),
+            recovery: LossRecovery::new(iss),
+            congestion: config.congestion.build(now, u32::from(negotiated.send_mss)),
+            timers: TimerTable::default(),
+            due: Obligations::default(),
+            hold: Hold::default(),
+            waiting: Waiting { progress_at: now, answered_at: now, sent_at: now, probes: 0 },
+            keep_alive: KeepAliveState::new(now),
+            handshake: Handshake {
+                opened_at: now,
+                syn_sent_at: None,
+                retransmissions: 0,
+                pending: None,
+            },
+            user: UserSide::default(),
+            events: Events::NONE,
+            endpoint_events: EndpointEvents::default(),
+            soft_error: None,
+            counters: Counters::default(),
+            config,
+        }
+    }
+
+    /// Takes the peer's SYN: IRS, RCV.NXT, the window we offer, TS.Recent.
+    ///
+    /// Source: RFC 9293 §3.10.7.2, §3.10.7.3 (SM-LISTEN-3, SM-SYNSENT-6); RFC 7323 §5.2 (PAWS-7).
+    pub(super) fn synchronize(&mut self, now: Instant, irs: SeqNum, ts_recent: Option<u32>) {
+        self.rcv.synchronize(irs, u32::from(unscaled_window(self.config.receive_buffer)));
+        if let Some(shift) = self.negotiated.snd_shift {
+            self.snd.shift = shift;
+            self.rcv.shift = shift_for(self.config.receive_buffer);
+        }
+        if let Some(recent) = ts_recent.filter(|_| self.negotiated.timestamps) {
+            self.timestamps.on_syn(now, recent);
+        }
+    }
+
+    /// The segment that opens: a SYN, or in SYN-RECEIVED a SYN-ACK. Sent again it is the same
+    /// (TRAP-59).
+    pub(super) fn poll_syn(&mut self, now: Instant) -> Option<TcpPacket> {
+        if !self.due.syn || self.snd.is_syn_acked() {
+            return None;
+        }
+        self.due.syn = false;
+        let is_answer = self.rcv.nxt != self.rcv.irs;
+        let echo = if is_answer { Echo::Recent } else { Echo::None };
+        let timestamps = || self.timestamps.option(now, echo);
+        let mss = self.advertised_mss();
+        let options = if is_answer {
+            answer(&self.negotiated, mss, shift_for(self.config.receive_buffer), timestamps)
+        } else {
+            offer(&self.config, mss, timestamps)
+        };
+        let segment = Segment {
+            seq: self.snd.iss,
+            ack: is_answer.then_some(self.rcv.nxt),
+            control: Flags::SYN,
+            window: unscaled_window(self.config.receive_buffer),
+            options,
+            ..Segment::default()
+        };
+        if self.snd.nxt == self.snd.iss {
+            self.snd.nxt = self.snd.iss + 1;
+        }
+        if self.handshake.syn_sent_at.replace(now).is_some() {
+            self.handshake.retransmissions += 1;
+            self.counters.retransmissions = self.counters.retransmissions.wrapping_add(1);
+        }
+        if is_answer {
+            self.timestamps.last_ack_sent = self.rcv.nxt;
+            self.acks.on_ack_sent();
+        }
+        self.timers.set(Timer::Retransmit, now + self.recovery.rto(self.rto_bounds()));
+        Some(self.packet(segment, None))
+    }
+
+    /// Our SYN was acknowledged: ESTABLISHED, or one of the states that a remembered CLOSE leads to.
+    ///
+    /// Source: RFC 9293 §3.10.7.3, §3.10.7.4 (OPEN-3, OPEN-5, SM-ACK-2, SM-SYNSENT-7).
+    pub(super) fn establish(&mut self, now: Instant, echo: Option<u32>) {
+        let retransmitted = self.handshake.retransmissions > 0;
+        self.snd.una = self.snd.iss + 1;
+        self.transition(StateEvent::SynAcked);
+        let sent_at = self.handshake.syn_sent_at.filter(|_| !retransmitted);
+        let timed = sent_at.map(|sent_at| now.since(sent_at));
+        let rtt = timed.or_else(|| self.timestamps.echoed_rtt(now, echo?));
+        self.recovery.on_syn_acked();
+        self.recovery.on_established(rtt, retransmitted);
+        self.congestion.on_mss(self.smss());
+        self.due.syn = false;
+        self.timers.stop(Timer::Retransmit);
+        self.waiting.progress_at = now;
+        self.waiting.answered_at = now;
+        self.keep_alive.on_heard(now);
+        self.start_keep_alive(now);
+        self.events |= Events::CONNECTED | Events::WRITABLE;
+        self.close_if_remembered(now);
+    }
+
+    /// How long the handshake's timer has been backing off.
+    pub(super) fn handshake_age(&self, now: Instant) -> Duration {
+        now.since(self.handshake.opened_at)
+    }
+}
+
+/// The window of a SYN: as much of the buffer as an unscaled field can say (OPEN-10, WS-4).
+fn unscaled_window(receive_buffer: usize) -> u16 {
+    u16::try_from(receive_buffer).unwrap_or(u16::MAX)
+}
+
+/// The IP header fields of everything that a connection sends (MUST-48, MUST-49, SHLD-22, IP-6).
+pub(super) fn ip_fields(config: &ConnectionConfig, flow_label: u32) -> IpFields {
+    IpFields { dscp: config.dscp, hop_limit: config.hop_limit, flow_label, ..IpFields::default() }
+}

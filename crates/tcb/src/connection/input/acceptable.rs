@@ -1,0 +1,253 @@
+//! Steps 8.1 and 8.2: timestamps, sequence number, trimming to the window.
+
+use synack_wire::{Flags, Payload, SeqNum, SeqRange};
+
+use super::{Arrival, Connection, Scope, State};
+use crate::Instant;
+use crate::drop_reason::DropReason;
+
+/// What makes a segment unacceptable although its ACK, or the ACK of it, still matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Unacceptable {
+    /// SM-SEQ-8: a RST.
+    Reset,
+    /// SM-SEQ-9: the peer's SYN once more.
+    RepeatedSyn,
+    /// SM-SEQ-10: the peer's FIN once more.
+    RepeatedFin,
+    /// SM-SEQ-6: text or FIN at RCV.NXT of a closed window: a probe.
+    WindowProbe,
+    /// SM-SEQ-11: an old duplicate with a new ACK.
+    DuplicateWithAck,
+    /// SM-SEQ-7: anything else.
+    Other,
+}
+
+impl Connection {
+    /// PAWS and the sequence check; what passes is trimmed to the window.
+    ///
+    /// Source: RFC 7323 §5.3 (PAWS-1 to PAWS-6); RFC 9293 §3.10.7.4 (SM-PAWS-1 to SM-SEQ-13).
+    pub(super) fn check_acceptable(
+        &mut self,
+        now: Instant,
+        arrival: &mut Arrival,
+    ) -> Result<(), DropReason> {
+        self.check_timestamp(now, arrival)?;
+        if !is_acceptable(arrival.seg.seq, arrival.seg.len(), self.rcv.window()) {
+            self.handle_unacceptable(now, arrival)?;
+        }
+        self.keep_alive.on_heard(now);
+        self.trim(arrival);
+        Ok(())
+    }
+
+    /// Step 8.1 (SM-PAWS-1 to SM-PAWS-4).
+    fn check_timestamp(&mut self, now: Instant, arrival: &Arrival) -> Result<(), DropReason> {
+        if !self.negotiated.timestamps || arrival.seg.is_rst() {
+            return Ok(());
+        }
+        let Some(timestamps) = arrival.seg.options.timestamps else {
+            if arrival.seg.is_syn() {
+                return Ok(());
+            }
+            return Err(DropReason::TimestampMissing);
+        };
+        if self.timestamps.is_too_old(now, timestamps.value) {
+            self.challenge(now);
+            self.report_duplicate(arrival);
+            return Err(DropReason::Paws);
+        }
+        Ok(())
+    }
+
+    /// What is done with an unacceptable segment; `Ok` lets what is left of it go on.
+    fn handle_unacceptable(
+        &mut self,
+        now: Instant,
+        arrival: &mut Arrival,
+    ) -> Result<(), DropReason> {
+        match self.judge(arrival) {
+            Unacceptable::Reset => Err(DropReason::OutOfWindow),
+            Unacceptable::RepeatedSyn => self.handle_repeated_syn(now, arrival),
+            Unacceptable::RepeatedFin => {
+                self.acks.owe_now();
+                self.use_ack_only(now, arrival)?;
+                Err(DropReason::RepeatedFin)
+            }
+            Unacceptable::WindowProbe => {
+                self.acks.owe_now();
+                strip(arrival);
+                Ok(())
+            }
+            Unacceptable::DuplicateWithAck => {
+                self.acks.owe_now();
+                self.report_duplicate(arrival);
+                self.use_ack_only(now, arrival)?;
+                Err(DropReason::Duplicate)
+            }
+            Unacceptable::Other => Err(self.refuse(now, arrival)),
+        }
+    }
+
+    /// Which of the rules SM-SEQ-6 to SM-SEQ-11 fits first, in the order of SM-SEQ-13.
+    fn judge(&self, arrival: &Arrival) -> Unacceptable {
+        let seg = &arrival.seg;
+        if seg.is_rst() {
+            return Unacceptable::Reset;
+        }
+        if self.state == State::SynReceived && seg.is_syn() && seg.seq == self.rcv.irs {
+            return Unacceptable::RepeatedSyn;
+        }
+        let plain = !seg.is_syn();
+        if plain && self.state.has_peer_fin() && seg.is_fin() && seg.end() == self.rcv.nxt {
+            return Unacceptable::RepeatedFin;
+        }
+        if self.rcv.wnd() == 0 && seg.seq == self.rcv.nxt {
+            return Unacceptable::WindowProbe;
+        }
+        // The lower bound keeps a blind sender from having half the sequence space to choose from.
+        let lowest = self.rcv.nxt - self.rcv.wnd_max.max(1);
+        let is_below = seg.end() <= self.rcv.nxt && seg.seq >= lowest;
+        let is_new_ack = seg.ack.is_some_and(|ack| self.snd.una < ack && ack <= self.snd.nxt);
+        if plain && self.state.is_synchronized() && is_below && is_new_ack {
+            return Unacceptable::DuplicateWithAck;
+        }
+        Unacceptable::Other
+    }
+
+    /// SM-SEQ-9 (OPEN-15, TRAP-10): the SYN is stripped so that the ACK of a crossing SYN-ACK counts;
+    /// without an ACK it draws the SYN-ACK again.
+    fn handle_repeated_syn(
+        &mut self,
+        now: Instant,
+        arrival: &mut Arrival,
+    ) -> Result<(), DropReason> {
+        if arrival.seg.ack.is_none() {
+            self.due.syn = true;
+            return Err(DropReason::RepeatedSyn);
+        }
+        arrival.seg.control = arrival.seg.control.without(Flags::SYN);
+        arrival.seg.seq += 1;
+        arrival.seq += 1;
+        if is_acceptable(arrival.seg.seq, arrival.seg.len(), self.rcv.window()) {
+            return Ok(());
+        }
+        self.handle_unacceptable_after_strip(now, arrival)
+    }
+
+    /// Step 8.2 begun again: without its SYN the segment cannot be a repeated SYN any more.
+    fn handle_unacceptable_after_strip(
+        &mut self,
+        now: Instant,
+        arrival: &mut Arrival,
+    ) -> Result<(), DropReason> {
+        if self.rcv.wnd() == 0 && arrival.seg.seq == self.rcv.nxt {
+            self.acks.owe_now();
+            strip(arrival);
+            return Ok(());
+        }
+        Err(self.refuse(now, arrival))
+    }
+
+    /// SM-SEQ-7: an ACK, under the challenge limit if the segment has no text.
+    fn refuse(&mut self, now: Instant, arrival: &Arrival) -> DropReason {
+        self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
+        if arrival.seg.payload.is_empty() {
+            self.challenge(now);
+        } else {
+            self.report_duplicate(arrival);
+            self.acks.owe_now();
+        }
+        if arrival.seg.end() <= self.rcv.nxt {
+            DropReason::Duplicate
+        } else {
+            DropReason::OutOfWindow
+        }
+    }
+
+    /// Processes the ACK field of a duplicate, and nothing else of it.
+    fn use_ack_only(&mut self, now: Instant, arrival: &mut Arrival) -> Result<(), DropReason> {
+        strip(arrival);
+        arrival.scope = Scope::AckOnly;
+        self.process_ack(now, arrival)
+    }
+
+    /// Reports text that arrived before by D-SACK (RFC 2883 §4, SM-SEQ-12, PAWS-10).
+    fn report_duplicate(&mut self, arrival: &Arrival) {
+        let text = arrival.seg.payload.len();
+        let old = SeqRange::new(arrival.seq, (arrival.seq + text).min(self.rcv.nxt));
+        if self.negotiated.sack && !old.is_empty() && self.rcv.nxt - old.start <= self.rcv.wnd_max {
+            self.sack_report.on_duplicate(old);
+        }
+    }
+
+    /// Cuts off what lies below RCV.NXT and what lies at or above the right edge, FIN included there.
+    ///
+    /// Source: RFC 9293 §3.10.7.4 (SEQ-10, SM-SEQ-5, TRAP-19). A SYN is left for step 8.4 (TRAP-62).
+    fn trim(&mut self, arrival: &mut Arrival) {
+        if arrival.seg.is_syn() {
+            return;
+        }
+        let old = self.rcv.nxt.saturating_since(arrival.seg.seq);
+        if old > 0 {
+            self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
+            self.report_duplicate(arrival);
+            self.acks.owe_now();
+            arrival.seg.payload.advance(old);
+            arrival.seg.seq += old;
+        }
+        let room = self.rcv.window().end.saturating_since(arrival.seg.seq);
+        if arrival.seg.len() > room {
+            arrival.seg.payload.truncate(room);
+            arrival.seg.control = arrival.seg.control.without(Flags::FIN);
+            self.acks.owe_now();
+        }
+    }
+}
+
+/// The four cases of the sequence check. Source: RFC 9293 §3.4, §3.10.7.4 (SM-SEQ-1 to SM-SEQ-4).
+fn is_acceptable(seq: SeqNum, len: u32, window: SeqRange) -> bool {
+    match (len, window.is_empty()) {
+        (0, true) => seq == window.start,
+        (0, false) => window.contains(seq),
+        (_, true) => false,
+        (_, false) => window.contains(seq) || window.contains(seq + (len - 1)),
+    }
+}
+
+/// Takes text and FIN off a segment.
+fn strip(arrival: &mut Arrival) {
+    arrival.seg.payload = Payload::new();
+    arrival.seg.control = arrival.seg.control.without(Flags::FIN);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sm_seq_1_to_4_the_four_cases_at_every_edge() {
+        for nxt in [0, 1, u32::MAX, u32::MAX - 99, 0x7fff_ffff, 0x8000_0000].map(SeqNum::new) {
+            let open = SeqRange::with_len(nxt, 100);
+            let closed = SeqRange::with_len(nxt, 0);
+            for (case, seq, len, window, acceptable) in [
+                ("sm_seq_1", nxt, 0, closed, true),
+                ("sm_seq_1", nxt - 1, 0, closed, false),
+                ("sm_seq_1", nxt + 1, 0, closed, false),
+                ("sm_seq_2", nxt, 0, open, true),
+                ("sm_seq_2", nxt + 99, 0, open, true),
+                ("sm_seq_2", nxt + 100, 0, open, false),
+                ("sm_seq_2", nxt - 1, 0, open, false),
+                ("sm_seq_3", nxt, 1, closed, false),
+                ("sm_seq_4 first octet in", nxt + 99, 500, open, true),
+                ("sm_seq_4 last octet in", nxt - 10, 11, open, true),
+                ("sm_seq_4 ends below", nxt - 10, 10, open, false),
+                ("sm_seq_4 begins above", nxt + 100, 1, open, false),
+                // Both ends lie outside: RFC 9293 has it so, though the window lies within.
+                ("sm_seq_4 around the window", nxt - 1, 102, open, false),
+            ] {
+                assert_eq!(is_acceptable(seq, len, window), acceptable, "{case}, RCV.NXT {nxt}");
+            }
+        }
+    }
+}

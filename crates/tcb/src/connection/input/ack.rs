@@ -1,0 +1,182 @@
+//! Step 8.5: the ACK field, and what it completes.
+
+use synack_wire::SeqNum;
+
+use super::{Arrival, Connection, Scope, State};
+use crate::Instant;
+use crate::connection::StateEvent;
+use crate::drop_reason::DropReason;
+use crate::error::CloseReason;
+use crate::event::Events;
+use crate::recovery::AckArrival;
+use crate::timers::Timer;
+
+impl Connection {
+    /// Takes the ACK field and the window.
+    ///
+    /// Source: RFC 9293 §3.10.7.4 (SM-ACK-1 to SM-ACK-14); RFC 5961 §5.2 (BLIND-6).
+    pub(super) fn process_ack(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival,
+    ) -> Result<(), DropReason> {
+        let Some(ack) = arrival.seg.ack else { return Err(DropReason::NoAck) };
+        if !self.snd.is_syn_acked() {
+            self.complete_handshake(now, arrival, ack)?;
+        } else {
+            self.check_ack_range(now, ack)?;
+        }
+        self.accept_timestamp(now, arrival);
+        self.take_ack(now, arrival, ack);
+        if arrival.scope == Scope::All {
+            self.take_window(now, arrival, ack);
+        }
+        self.complete_fin(now)
+    }
+
+    /// SYN-RECEIVED, or FIN-WAIT-1 that a CLOSE there led to: an ACK of our SYN opens the connection,
+    /// any other draws a RST and changes nothing.
+    ///
+    /// Source: SM-ACK-2, SM-ACK-3 (DEC-10, RST-6).
+    fn complete_handshake(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival,
+        ack: SeqNum,
+    ) -> Result<(), DropReason> {
+        if !(self.snd.una < ack && ack <= self.snd.nxt) {
+            self.due.reset_at = Some(ack);
+            return Err(DropReason::UnacceptableAck);
+        }
+        self.snd.set_window(arrival.seq, ack, arrival.wnd);
+        let echo = arrival.seg.options.timestamps.map(|timestamps| timestamps.echo);
+        self.establish(now, echo.filter(|_| self.negotiated.timestamps));
+        Ok(())
+    }
+
+    /// SM-ACK-4, SM-ACK-5: the ACK of a blind sender is most likely out of this range.
+    fn check_ack_range(&mut self, now: Instant, ack: SeqNum) -> Result<(), DropReason> {
+        let snd = &self.snd;
+        // SND.UNA - MAX.SND.WND, clipped to what was really sent since ISS (robustness B4).
+        let lowest = (snd.una - snd.wnd_max).max(snd.iss);
+        let lowest = if snd.una - snd.iss < snd.wnd_max { snd.iss } else { lowest };
+        if ack < lowest {
+            self.challenge(now);
+            return Err(DropReason::AckTooOld);
+        }
+        if ack > snd.nxt {
+            self.challenge(now);
+            return Err(DropReason::AckOfUnsent);
+        }
+        Ok(())
+    }
+
+    /// SM-PAWS-5: TS.Recent moves only with segments that passed the ACK check too (DEC-19).
+    fn accept_timestamp(&mut self, now: Instant, arrival: &Arrival) {
+        if !self.negotiated.timestamps {
+            return;
+        }
+        if let Some(timestamps) = arrival.seg.options.timestamps {
+            self.timestamps.on_accepted(now, timestamps.value, arrival.seq);
+        }
+    }
+
+    /// SM-ACK-6, SM-ACK-7: what is newly acknowledged, or the duplicate that says what is missing.
+    fn take_ack(&mut self, now: Instant, arrival: &Arrival, ack: SeqNum) {
+        if ack < self.snd.una {
+            return;
+        }
+        let advances = ack > self.snd.una;
+        let timestamps = arrival.seg.options.timestamps.filter(|_| self.negotiated.timestamps);
+        let echoed_rtt = timestamps.and_then(|t| self.timestamps.echoed_rtt(now, t.echo));
+        let outcome = self.recovery.on_ack(
+            AckArrival {
+                now,
+                ack,
+                nxt: self.snd.nxt,
+                sack: self.negotiated.sack.then_some(arrival.seg.options.sack.as_slice()),
+                is_duplicate: self.is_duplicate_ack(arrival, ack),
+                echoed_rtt: echoed_rtt.filter(|_| advances),
+                mss: self.smss(),
+            },
+            self.congestion.as_mut(),
+        );
+        if outcome.recovery_began {
+            self.due.retransmit = true;
+            self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
+        }
+        if advances {
+            self.release_acked(now, ack);
+        }
+        if outcome.restart_timer {
+            self.restart_retransmit_timer(now);
+        }
+    }
+
+    /// Without SACK, what RFC 5681 §2 calls a duplicate ACK: something is outstanding, no text, SYN
+    /// or FIN, the same ACK, the same window (CC-14, TRAP-39).
+    fn is_duplicate_ack(&self, arrival: &Arrival, ack: SeqNum) -> bool {
+        self.recovery.has_unacked()
+            && arrival.scope == Scope::All
+            && arrival.seg.is_empty()
+            && ack == self.snd.una
+            && arrival.wnd == self.snd.wnd
+    }
+
+    /// Moves SND.UNA; acknowledged text leaves the buffer and writers may go on.
+    fn release_acked(&mut self, now: Instant, ack: SeqNum) {
+        let offset = self.offset_of(ack);
+        let octets = offset - self.send_buffer.start();
+        self.counters.octets_acked += octets;
+        self.snd.una = ack;
+        self.send_buffer.release(offset);
+        self.waiting.progress_at = now;
+        self.waiting.answered_at = now;
+        if self.snd.up.is_some_and(|up| up <= ack) {
+            self.snd.up = None;
+        }
+        if octets > 0 && self.has_write_room() {
+            self.events |= Events::WRITABLE;
+        }
+    }
+
+    /// RTO-13, RTO-14: the timer starts anew for what is left, or stops. It does not run while a
+    /// retransmission that it asked for was not polled.
+    fn restart_retransmit_timer(&mut self, now: Instant) {
+        if self.recovery.is_awaiting_ack() {
+            let rto = self.recovery.rto(self.rto_bounds());
+            self.timers.set(Timer::Retransmit, now + rto);
+        } else {
+            self.timers.stop(Timer::Retransmit);
+        }
+    }
+
+    /// SM-ACK-8: the window, from segments that are new enough.
+    fn take_window(&mut self, now: Instant, arrival: &Arrival, ack: SeqNum) {
+        if !self.snd.is_window_update(arrival.seq, ack) {
+            return;
+        }
+        self.snd.set_window(arrival.seq, ack, arrival.wnd);
+        if arrival.wnd == 0 {
+            // The peer answers: neither R2 nor the default user timeout counts (ZWP-4, ZWP-12).
+            self.waiting.answered_at = now;
+        } else {
+            self.waiting.probes = 0;
+            self.timers.stop(Timer::Persist);
+        }
+    }
+
+    /// SM-ACK-9 to SM-ACK-14: what an ACK of our FIN completes.
+    fn complete_fin(&mut self, now: Instant) -> Result<(), DropReason> {
+        if !self.state.owes_fin() || !self.snd.is_fin_acked() {
+            return Ok(());
+        }
+        self.waiting.answered_at = now;
+        if self.state == State::LastAck {
+            self.end(CloseReason::Finished);
+            return Ok(());
+        }
+        self.transition(StateEvent::FinAcked);
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! Segment arrival in the states after LISTEN and SYN-SENT: the steps of RFC 9293 §3.10.7.4, in order.
+
+mod acceptable;
+mod ack;
+mod fin;
+mod icmp;
+mod reset;
+mod syn_sent;
+mod text;
+mod urgent;
+
+use synack_wire::{Segment, SeqNum, TcpPacket};
+
+use super::{Connection, State};
+use crate::Instant;
+use crate::drop_reason::DropReason;
+
+/// An arriving segment on its way through the steps.
+#[derive(Debug)]
+struct Arrival {
+    /// The segment, trimmed to the window.
+    seg: Segment,
+    /// SEG.SEQ before any trimming.
+    seq: SeqNum,
+    /// SEG.UP as a number, read before any trimming.
+    up: Option<SeqNum>,
+    /// SEG.WND, scaled (SM-PRE-4).
+    wnd: u32,
+    /// How many segments it stands for.
+    segments: u32,
+    /// Whether its window, text and FIN may be used, or its ACK field alone.
+    scope: Scope,
+}
+
+/// How much of a segment is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    /// Everything that is in the window.
+    All,
+    /// The ACK field: the segment is a duplicate, but its ACK may be new (SM-SEQ-10, SM-SEQ-11).
+    AckOnly,
+}
+
+impl Connection {
+    /// SEGMENT ARRIVES (RFC 9293 §3.10.7.3, §3.10.7.4).
+    ///
+    /// # Errors
+    /// Why the segment, or what was left of it, was not used. State may have changed all the same: an
+    /// old duplicate draws an ACK, a RST ends the connection.
+    pub fn handle_packet(&mut self, now: Instant, packet: TcpPacket) -> Result<(), DropReason> {
+        self.counters.segments_in += u64::from(packet.segments());
+        match self.state {
+            State::Closed => return Err(DropReason::Closed),
+            // The endpoint carries on there.
+            State::TimeWait => return Err(DropReason::TimeWait),
+            State::SynSent => return self.arrive_in_syn_sent(now, packet),
+            State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => {}
+        }
+        let mut arrival = self.arrival(packet);
+        self.check_acceptable(now, &mut arrival)?; // steps 8.1, 8.2
+        self.check_reset(now, &arrival)?; // 8.3
+        self.check_syn(now, &arrival)?; // 8.4
+        self.process_ack(now, &arrival)?; // 8.5
+        self.process_pending(now);
+        self.process_after_ack(now, arrival) // 8.6 to 8.8
+    }
+
+    /// The steps after the ACK: URG, text, FIN (SM-URG, SM-TEXT, SM-FIN).
+    fn process_after_ack(&mut self, now: Instant, mut arrival: Arrival) -> Result<(), DropReason> {
+        self.process_urgent(&arrival);
+        self.process_text(now, &mut arrival)?;
+        self.process_fin(now, &arrival)
+    }
+
+    /// Text and FIN that came with the SYN of a simultaneous open, once that is complete
+    /// (SM-SYNSENT-8).
+    fn process_pending(&mut self, now: Instant) {
+        if let Some(seg) = self.handshake.pending.take() {
+            let arrival = self.arrival_of(*seg, 1);
+            // It was not acknowledged yet: what is refused now comes again.
+            let _ = self.process_after_syn(now, arrival);
+        }
+    }
+
+    fn arrival(&self, packet: TcpPacket) -> Arrival {
+        let segments = packet.segments();
+        self.arrival_of(packet.segment, segments)
+    }
+
+    fn arrival_of(&self, seg: Segment, segments: u32) -> Arrival {
+        let shift = if seg.is_syn() { 0 } else { self.snd.shift };
+        Arrival {
+            seq: seg.seq,
+            up: seg.urgent.map(|urgent| seg.seq + u32::from(urgent)),
+            wnd: u32::from(seg.window) << shift,
+            segments,
+            scope: Scope::All,
+            seg,
+        }
+    }
+
+    /// Owes a challenge ACK, if the limit of this connection allows (RFC 5961 §7).
+    fn challenge(&mut self, now: Instant) {
+        if self.acks.challenge(now) {
+            self.counters.challenge_acks = self.counters.challenge_acks.wrapping_add(1);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Step 8.7: text into the receive buffer, or aside until the gap before it is filled.
+
+use synack_wire::{Payload, SeqRange};
+
+use super::{Arrival, Connection};
+use crate::Instant;
+use crate::drop_reason::DropReason;
+use crate::error::CloseReason;
+use crate::event::{Events, Release};
+use crate::recv::{Inserted, Place};
+
+impl Connection {
+    /// Takes the text of a segment that was trimmed to the window.
+    ///
+    /// Source: RFC 9293 §3.10.7.4 (SM-TEXT-1 to SM-TEXT-6).
+    pub(super) fn process_text(
+        &mut self,
+        _now: Instant,
+        arrival: &mut Arrival,
+    ) -> Result<(), DropReason> {
+        let payload = core::mem::take(&mut arrival.seg.payload);
+        let has_fin = arrival.seg.is_fin();
+        if has_fin && self.state.takes_text() && self.rcv.fin.is_none() {
+            self.rcv.fin = Some(arrival.seg.seq + payload.len());
+        }
+        if payload.is_empty() && !has_fin {
+            return Ok(());
+        }
+        if !self.state.takes_text() {
+            return Err(DropReason::TextIgnored);
+        }
+        if self.user.detached && !payload.is_empty() {
+            // SM-TEXT-5: no one will read it, and the peer must learn that it is lost.
+            self.due.reset = true;
+            self.endpoint_events.release = Release::AfterReset;
+            self.end(CloseReason::Aborted);
+            return Err(DropReason::TextAfterClose);
+        }
+        if arrival.seg.seq == self.rcv.nxt {
+            self.take_in_order(payload, arrival.segments);
+            return Ok(());
+        }
+        self.take_out_of_order(arrival, payload)
+    }
+
+    /// SM-TEXT-1, SM-TEXT-3: appends, then everything that became contiguous.
+    fn take_in_order(&mut self, payload: Payload, segments: u32) {
+        if payload.is_empty() {
+            return;
+        }
+        let len = payload.len();
+        let before = self.rcv.nxt;
+        if self.reassembly.is_empty() {
+            let slices = payload.into_iter();
+            slices.for_each(|slice| self.recv_buffer.push(slice, self.config.copy_below));
+            self.advance(len);
+        } else {
+            // Through reassembly, where the octets that came first stay.
+            self.fill_gap(payload);
+            self.acks.owe_now();
+        }
+        self.acks.on_text(len, segments);
+        self.sack_report.on_advance(self.rcv.nxt);
+        self.counters.octets_received += u64::from(self.rcv.nxt - before);
+        self.events |= Events::READABLE;
+    }
+
+    fn fill_gap(&mut self, payload: Payload) {
+        let place = Place { seq: self.rcv.nxt, nxt: self.rcv.nxt, offset: self.received };
+        let slices: Payload = payload;
+        if self.reassembly.insert(place, slices.clone(), self.config.copy_below) == Inserted::Full {
+            // What is in order is taken however many ranges wait (robustness C2).
+            for slice in slices {
+                self.advance(slice.len() as u32);
+                self.recv_buffer.push(slice, self.config.copy_below);
+            }
+        }
+        while let Some(octets) = self.reassembly.take(self.received) {
+            self.advance(octets.len() as u32);
+            self.recv_buffer.append(octets);
+        }
+    }
+
+    /// SM-TEXT-2: keeps it aside, and says at once what is missing (CC-11, SHLD-31).
+    fn take_out_of_order(&mut self, arrival: &Arrival, payload: Payload) -> Result<(), DropReason> {
+        self.acks.owe_duplicate(self.negotiated.sack);
+        if payload.is_empty() {
+            return Ok(());
+        }
+        let text = SeqRange::with_len(arrival.seg.seq, payload.len());
+        let place = Place { seq: text.start, nxt: self.rcv.nxt, offset: self.received };
+        match self.reassembly.insert(place, payload, self.config.copy_below) {
+            Inserted::New(range) => self.sack_report.on_range(range),
+            Inserted::Duplicate(range) => {
+                self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
+                self.sack_report.on_range(range);
+                self.sack_report.on_duplicate(text);
+            }
+            Inserted::Full => return Err(DropReason::ReassemblyFull),
+        }
+        Ok(())
+    }
+
+    /// Moves RCV.NXT over text that was taken.
+    fn advance(&mut self, octets: u32) {
+        self.rcv.nxt += octets;
+        self.received += u64::from(octets);
+    }
+}

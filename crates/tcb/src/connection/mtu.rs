@@ -1,0 +1,58 @@
+//! The size of segments: the MSS we advertise, and the effective send MSS (RFC 9293 §3.7.1).
+
+/// The MSS to advertise on a link that takes packets of `mtu` octets.
+///
+/// Options are not subtracted: each sender takes off those of its own segments (RFC 6691 §2).
+/// Source: RFC 9293 §3.7.1 (MSS-1, MUST-67, IP-4).
+pub(crate) fn advertised_mss(mtu: u32, is_ipv6: bool) -> u16 {
+    let mss = mtu.saturating_sub(headers_len(is_ipv6)).max(u32::from(SEND_MSS_MIN));
+    u16::try_from(mss).unwrap_or(u16::MAX)
+}
+
+/// The effective send MSS of a segment whose options take `options_len` octets.
+///
+/// `min(SendMSS + 20, MMS_S) - header`: what the peer takes and the link carries, less the options of
+/// this very segment. Source: RFC 9293 §3.7.1 (MUST-16, MSS-2, MSS-4); RFC 6691 §2 (TRAP-45).
+pub(crate) fn effective_mss(send_mss: u16, mtu: u32, is_ipv6: bool, options_len: u32) -> u32 {
+    let link = mtu.saturating_sub(headers_len(is_ipv6));
+    u32::from(send_mss).min(link).max(u32::from(SEND_MSS_MIN)).saturating_sub(options_len)
+}
+
+/// Octets of fixed IP and TCP header.
+const fn headers_len(is_ipv6: bool) -> u32 {
+    if is_ipv6 { 60 } else { 40 }
+}
+
+/// Send MSS when the peer names none (RFC 9293 §3.7.1, MUST-15).
+pub(crate) const SEND_MSS_IPV4: u16 = 536;
+/// Likewise over IPv6.
+pub(crate) const SEND_MSS_IPV6: u16 = 1_220;
+/// The least send MSS that is believed: 40 octets of options leave 48 of text (MSS-3).
+pub(crate) const SEND_MSS_MIN: u16 = 88;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mss_1_the_advertised_mss_is_the_mtu_less_the_fixed_headers() {
+        for (mtu, is_ipv6, mss) in
+            [(1_500, false, 1_460), (1_500, true, 1_440), (65_535, false, 65_495), (68, false, 88)]
+        {
+            assert_eq!(advertised_mss(mtu, is_ipv6), mss);
+        }
+    }
+
+    #[test]
+    fn must_16_the_send_mss_leaves_room_for_the_options_of_the_segment() {
+        for (case, send_mss, mtu, is_ipv6, options, mss) in [
+            ("timestamps", 1_460, 1_500, false, 12, 1_448),
+            ("timestamps and three SACK blocks", 1_460, 1_500, false, 40, 1_420),
+            ("the link is smaller", 9_000, 1_500, true, 12, 1_428),
+            ("the peer is smaller", 536, 1_500, false, 0, 536),
+            ("the floor", 88, 1_500, false, 40, 48),
+        ] {
+            assert_eq!(effective_mss(send_mss, mtu, is_ipv6, options), mss, "{case}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What both SYNs agreed on.
+
+use synack_wire::{Options, Timestamps};
+
+use super::mtu;
+use crate::config::ConnectionConfig;
+use crate::recv::shift_for;
+
+/// What the handshake fixed for the life of the connection.
+///
+/// A feature is in use only if both SYNs carried its option: RFC 7323 §2.2 (WS-2), §3.2 (TS-2),
+/// RFC 2018 §2 (SACK-2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Negotiated {
+    /// SendMSS: what the peer takes in one segment, by its option or the default (MUST-15).
+    pub(crate) send_mss: u16,
+    /// Snd.Wind.Shift, if window scaling is in use.
+    pub(crate) snd_shift: Option<u8>,
+    /// Whether timestamps are in use.
+    pub(crate) timestamps: bool,
+    /// Whether SACK is in use.
+    pub(crate) sack: bool,
+}
+
+impl Negotiated {
+    /// Before the peer's SYN is known: the defaults.
+    pub(crate) const fn unknown(is_ipv6: bool) -> Self {
+        let send_mss = if is_ipv6 { mtu::SEND_MSS_IPV6 } else { mtu::SEND_MSS_IPV4 };
+        Self { send_mss, snd_shift: None, timestamps: false, sack: false }
+    }
+
+    /// What our configuration and the options of the peer's SYN have in common.
+    pub(crate) fn from_syn(config: &ConnectionConfig, peer: &Options, is_ipv6: bool) -> Self {
+        let unknown = Self::unknown(is_ipv6);
+        Self {
+            send_mss: peer.mss.unwrap_or(unknown.send_mss).max(mtu::SEND_MSS_MIN),
+            // A shift above 14 is used as 14 (RFC 7323 §2.3, WS-6).
+            snd_shift: peer.window_scale.filter(|_| config.window_scaling).map(|s| s.min(14)),
+            timestamps: config.timestamps && peer.timestamps.is_some(),
+            sack: config.sack && peer.sack_permitted,
+        }
+    }
+
+    /// Octets that the options of every data segment take.
+    pub(crate) const fn options_len(&self) -> u32 {
+        if self.timestamps { 12 } else { 0 }
+    }
+}
+
+/// The options of the SYN of an active open: everything that the configuration allows.
+pub(crate) fn offer(
+    config: &ConnectionConfig,
+    mss: u16,
+    timestamps: impl FnOnce() -> Timestamps,
+) -> Options {
+    Options {
+        mss: Some(mss),
+        window_scale: config.window_scaling.then(|| shift_for(config.receive_buffer)),
+        sack_permitted: config.sack,
+        timestamps: config.timestamps.then(timestamps),
+        ..Options::default()
+    }
+}
+
+/// The options of a SYN-ACK: of what the peer offered, what we take.
+///
+/// Source: RFC 7323 §2.2 (WS-1, WS-15), §3.2 (TS-1); RFC 2018 §2.
+pub(crate) fn answer(
+    negotiated: &Negotiated,
+    mss: u16,
+    rcv_shift: u8,
+    timestamps: impl FnOnce() -> Timestamps,
+) -> Options {
+    Options {
+        mss: Some(mss),
+        window_scale: negotiated.snd_shift.map(|_| rcv_shift),
+        sack_permitted: negotiated.sack,
+        timestamps: negotiated.timestamps.then(timestamps),
+        ..Options::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn syn() -> Options {
+        Options {
+            mss: Some(1_460),
+            window_scale: Some(7),
+            sack_permitted: true,
+            timestamps: Some(Timestamps::default()),
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn ws_2_ts_2_sack_2_a_feature_needs_both_sides() {
+        let all = ConnectionConfig::default();
+        let none = ConnectionConfig {
+            window_scaling: false,
+            timestamps: false,
+            sack: false,
+            ..ConnectionConfig::default()
+        };
+        let both = Negotiated::from_syn(&all, &syn(), false);
+        assert_eq!((both.snd_shift, both.timestamps, both.sack), (Some(7), true, true));
+        for (config, options) in [(&all, Options::default()), (&none, syn())] {
+            let one = Negotiated::from_syn(config, &options, false);
+            assert_eq!((one.snd_shift, one.timestamps, one.sack), (None, false, false));
+        }
+    }
+
+    #[test]
+    fn ws_6_a_shift_above_14_is_used_as_14() {
+        for shift in 0..=u8::MAX {
+            let options = Options { window_scale: Some(shift), ..syn() };
+            let negotiated = Negotiated::from_syn(&ConnectionConfig::default(), &options, false);
+            assert_eq!(negotiated.snd_shift, Some(shift.min(14)));
+        }
+    }
+
+    #[test]
+    fn must_15_and_mss_3_the_send_mss_has_a_default_and_a_floor() {
+        let config = ConnectionConfig::default();
+        for (mss, is_ipv6, send_mss) in [
+            (None, false, 536),
+            (None, true, 1_220),
+            (Some(0), false, 88),
+            (Some(87), true, 88),
+            (Some(65_535), true, 65_535),
+        ] {
+            let options = Options { mss, ..syn() };
+            let negotiated = Negotiated::from_syn(&config, &options, is_ipv6);
+            assert_eq!(negotiated.send_mss, send_mss, "{mss:?}");
+        }
+    }
+}

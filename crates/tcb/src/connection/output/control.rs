@@ -1,0 +1,140 @@
+//! Segments without text: pure ACKs and resets; and the packet around any segment.
+
+use core::num::NonZeroU16;
+
+use synack_wire::{Flags, Options, Payload, Segment, SeqNum, TcpPacket};
+
+use super::super::handshake::ip_fields;
+use super::super::timestamps::Echo;
+use super::super::{Connection, State};
+use crate::Instant;
+use crate::recv::{AckDue, WindowInputs, next_window, window_field};
+use crate::timers::Timer;
+
+impl Connection {
+    /// RST(own) after an abort, or RST(ack) in answer to an unacceptable ACK of the handshake. Never
+    /// sent again (RST-14).
+    ///
+    /// Source: RFC 9293 §3.10.5 (RST-13), §3.5.2 (RST-6).
+    pub(super) fn poll_reset(&mut self, now: Instant) -> Option<TcpPacket> {
+        let reply_at = self.due.reset_at.take();
+        let seq = match reply_at {
+            Some(seq) => seq,
+            None if core::mem::take(&mut self.due.reset) => self.snd.bare_seq(),
+            None => return None,
+        };
+        // TS-4: a RST carries the option too, if it is in use.
+        let timestamps = self.negotiated.timestamps.then(|| {
+            let echo = if reply_at.is_none() { Echo::Recent } else { Echo::None };
+            self.timestamps.option(now, echo)
+        });
+        let segment = Segment {
+            seq,
+            ack: reply_at.is_none().then_some(self.rcv.nxt),
+            control: Flags::RST,
+            options: Options { timestamps, ..Options::default() },
+            ..Segment::default()
+        };
+        Some(self.packet(segment, None))
+    }
+
+    /// A pure ACK: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`; the number as SM-OUT-6.
+    pub(super) fn ack_packet(&mut self, now: Instant) -> TcpPacket {
+        self.segment_packet(now, self.snd.bare_seq(), Text::default())
+    }
+
+    /// A segment of a synchronized state: with the newest ACK, window and options, which settles
+    /// what was owed to the peer (SM-OUT-4, SM-OUT-5, DACK-7).
+    pub(super) fn segment_packet(&mut self, now: Instant, seq: SeqNum, text: Text) -> TcpPacket {
+        let options = text.options.unwrap_or_else(|| self.segment_options(now));
+        let wnd = self.next_window();
+        let (window, wnd) = window_field(&self.rcv, wnd);
+        self.rcv.advertise(wnd);
+        self.timestamps.last_ack_sent = self.rcv.nxt;
+        self.acks.on_ack_sent();
+        if self.acks.due() == AckDue::None {
+            self.timers.stop(Timer::DelayedAck);
+        }
+        let segment = Segment {
+            seq,
+            ack: Some(self.rcv.nxt),
+            control: text.control,
+            window,
+            urgent: self.urgent_field(seq),
+            options,
+            payload: text.payload,
+        };
+        self.packet(segment, text.segment_size)
+    }
+
+    /// The options of a segment without SYN: timestamps, and SACK while something is missing.
+    ///
+    /// Source: RFC 7323 §3.2 (TS-3); RFC 2018 §4 (SACK-3, SACK-4).
+    pub(super) fn segment_options(&mut self, now: Instant) -> Options {
+        let mut options = Options::default();
+        if self.negotiated.timestamps {
+            options.timestamps = Some(self.timestamps.option(now, Echo::Recent));
+        }
+        if self.negotiated.sack && self.sack_report.is_due() {
+            let blocks_max = if self.negotiated.timestamps { 3 } else { 4 };
+            let ranges = self.reassembly.ranges(self.rcv.nxt, self.received);
+            options.sack = self.sack_report.take_blocks(blocks_max, ranges);
+        }
+        options
+    }
+
+    /// The packet around a segment.
+    pub(in crate::connection) fn packet(
+        &mut self,
+        segment: Segment,
+        segment_size: Option<NonZeroU16>,
+    ) -> TcpPacket {
+        let packet = TcpPacket {
+            source: self.path.local(),
+            destination: self.path.remote(),
+            ip: self.ip_fields(),
+            segment_size,
+            segment,
+        };
+        self.counters.segments_out += u64::from(packet.segments());
+        packet
+    }
+
+    pub(in crate::connection) fn ip_fields(&self) -> synack_wire::IpFields {
+        ip_fields(&self.config, self.flow_label)
+    }
+
+    /// RCV.WND as the next segment should offer it.
+    pub(super) fn next_window(&self) -> u32 {
+        if self.state == State::Closed {
+            return self.rcv.wnd();
+        }
+        let inputs = WindowInputs {
+            buffer: self.config.receive_buffer,
+            unread: self.recv_buffer.len(),
+            mss: u32::from(self.advertised_mss()),
+        };
+        next_window(&self.rcv, inputs)
+    }
+
+    /// The urgent field of a segment at `seq`, while urgent text is unacknowledged and ahead of it; at
+    /// most 65535, exact as soon as the field can say it.
+    ///
+    /// Source: RFC 9293 §3.8.5, §3.10.2 (URG-6, URG-7, MUST-62).
+    fn urgent_field(&self, seq: SeqNum) -> Option<u16> {
+        let ahead = self.snd.up?.saturating_since(seq);
+        (ahead > 0).then(|| u16::try_from(ahead).unwrap_or(u16::MAX))
+    }
+}
+
+/// What a segment carries beside the newest ACK.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    /// FIN and PSH.
+    pub(super) control: Flags,
+    pub(super) payload: Payload,
+    /// Octets in each segment, for a super-segment.
+    pub(super) segment_size: Option<NonZeroU16>,
+    /// The options, if they were made already to know what room they leave.
+    pub(super) options: Option<Options>,
+}

@@ -1,0 +1,161 @@
+//! What leaves next: obligations become packets, in a fixed order of priority.
+
+mod control;
+mod hold;
+mod probe;
+mod segmentize;
+
+pub(super) use hold::Hold;
+pub(super) use probe::Probe;
+use synack_wire::TcpPacket;
+
+use super::{Connection, State};
+use crate::Instant;
+use crate::recv::AckDue;
+use crate::timers::Timer;
+
+/// What the device takes in one packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TransmitLimits {
+    /// Octets of payload in a super-segment; 0 if the device takes single segments only.
+    pub super_segment_max: u32,
+}
+
+impl TransmitLimits {
+    /// One segment a packet.
+    pub const SINGLE: Self = Self { super_segment_max: 0 };
+}
+
+impl Connection {
+    /// The next packet to send, `None` when there is none for now.
+    ///
+    /// The first that there is of: RST; SYN or SYN-ACK; what was lost; new text, with the FIN on the
+    /// last; probes; an ACK that nothing else carried (RFC 9293 §3.10.7.4, SM-OUT-1 to SM-OUT-6).
+    pub fn poll_transmit(&mut self, now: Instant, limits: TransmitLimits) -> Option<TcpPacket> {
+        if let Some(packet) = self.poll_reset(now) {
+            return Some(packet);
+        }
+        if let Some(packet) = self.poll_syn(now) {
+            return Some(packet);
+        }
+        if self.state.sends_text() {
+            let text = self
+                .poll_retransmission(now, limits)
+                .or_else(|| self.poll_text(now, limits))
+                .or_else(|| self.poll_last_resort(now, limits));
+            if text.is_some() {
+                return text;
+            }
+            self.arm_send_timers(now);
+        }
+        self.poll_probe(now).or_else(|| self.poll_ack(now))
+    }
+
+    /// Whether a call of [`poll_transmit`](Self::poll_transmit) is likely to give a packet. Cheap; a
+    /// writer stopped by cwnd, the window or Nagle need not wake anyone.
+    pub fn wants_transmit(&self) -> bool {
+        let due = &self.due;
+        due.reset
+            || due.reset_at.is_some()
+            || due.syn
+            || due.retransmit
+            || due.probe.is_some()
+            || self.acks.due() == AckDue::Now
+            || self.needs_ack_timer()
+            || self.is_window_update_due()
+            || (self.state.sends_text() && (self.can_send_text() || self.needs_send_timer()))
+    }
+
+    /// Whether new text or a FIN may leave now.
+    fn can_send_text(&self) -> bool {
+        let Some(plan) = self.plan_text(TransmitLimits::SINGLE) else { return false };
+        plan.held.is_none()
+    }
+
+    /// Whether `poll_transmit` must be called to start a timer (persist, override).
+    fn needs_send_timer(&self) -> bool {
+        let waiting = self.unsent() > 0 || self.wants_fin() || self.recovery.lost() > 0;
+        waiting
+            && !self.recovery.is_awaiting_ack()
+            && !self.timers.is_set(Timer::Retransmit)
+            && !self.timers.is_set(Timer::Persist)
+            && !self.timers.is_set(Timer::SendOverride)
+    }
+
+    /// Whether the delayed-ACK timer is still to be started.
+    fn needs_ack_timer(&self) -> bool {
+        self.acks.due() == AckDue::Delayed && !self.timers.is_set(Timer::DelayedAck)
+    }
+
+    /// Makes the one timer run that the send side waits for, when it can send nothing more.
+    ///
+    /// In flight: retransmission. Nothing in flight, and a closed window on something to send:
+    /// persist. Nothing in flight, and text held back: the override. Never two of them.
+    ///
+    /// Source: RFC 6298 §5 (RTO-12, RTO-13); RFC 9293 §3.8.6.1 (ZWP-1, ZWP-9, ZWP-10, TRAP-16).
+    fn arm_send_timers(&mut self, now: Instant) {
+        if self.recovery.is_awaiting_ack() {
+            self.timers.stop(Timer::Persist);
+            self.timers.stop(Timer::SendOverride);
+            if !self.timers.is_set(Timer::Retransmit) {
+                self.timers.set(Timer::Retransmit, now + self.recovery.rto(self.rto_bounds()));
+            }
+            return;
+        }
+        if self.snd.is_syn_acked() {
+            self.timers.stop(Timer::Retransmit);
+        }
+        let waiting = self.unsent() > 0 || self.wants_fin() || self.recovery.lost() > 0;
+        if !waiting || !self.snd.is_syn_acked() {
+            self.timers.stop(Timer::Persist);
+            self.timers.stop(Timer::SendOverride);
+            return;
+        }
+        let closed = self.is_window_closed();
+        let timer = if closed { Timer::Persist } else { Timer::SendOverride };
+        let other = if closed { Timer::SendOverride } else { Timer::Persist };
+        self.timers.stop(other);
+        if !self.timers.is_set(timer) && self.due.probe != Some(Probe::Window) {
+            let wait = if closed { self.persist_interval() } else { probe::OVERRIDE };
+            self.timers.set(timer, now + wait);
+        }
+    }
+
+    /// Whether the peer's window takes nothing of what waits: the window is zero, or what waits to
+    /// be sent again lies beyond it.
+    fn is_window_closed(&self) -> bool {
+        if self.recovery.lost() > 0 {
+            return self.snd.wnd == 0;
+        }
+        self.snd.usable_window() == 0
+    }
+
+    /// Whether reading opened the window by so much that the peer should know at once.
+    ///
+    /// From closed, or from less than a segment, as soon as silly-window avoidance allows; otherwise
+    /// by half the buffer, since the ACKs of arriving text tell the rest. Source: RFC 9293 §3.8.6.2.2
+    /// (SWS-6, SWS-7).
+    fn is_window_update_due(&self) -> bool {
+        if !self.state.takes_text() {
+            return false;
+        }
+        let offered = self.rcv.wnd();
+        let grown = self.next_window().saturating_sub(offered);
+        let half = u32::try_from(self.config.receive_buffer / 2).unwrap_or(u32::MAX).max(1);
+        grown > 0 && (offered < u32::from(self.advertised_mss()) || grown >= half)
+    }
+
+    /// A pure ACK, if one is owed and nothing else carried it (SM-OUT-2, DACK-4).
+    fn poll_ack(&mut self, now: Instant) -> Option<TcpPacket> {
+        if self.state == State::Closed || self.state == State::SynSent {
+            return None;
+        }
+        if self.acks.due() == AckDue::Now || self.is_window_update_due() {
+            return Some(self.ack_packet(now));
+        }
+        if self.needs_ack_timer() {
+            self.timers.set(Timer::DelayedAck, now + self.config.ack_delay);
+        }
+        None
+    }
+}

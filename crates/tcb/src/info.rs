@@ -1,0 +1,85 @@
+//! What a connection can tell of itself: STATUS of RFC 9293 §3.10.6, and more like the kernel's
+//! TCP_INFO.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::State;
+
+/// The state of a connection at one moment (RFC 9293 §3.9.1.5, API-7). Units: octets.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct ConnectionInfo {
+    /// Our socket.
+    pub local: SocketAddr,
+    /// The peer's socket.
+    pub remote: SocketAddr,
+    /// The state.
+    pub state: State,
+    /// SND.WND: the peer's window.
+    pub snd_wnd: u32,
+    /// RCV.WND: our window.
+    pub rcv_wnd: u32,
+    /// Sent and not acknowledged, SYN and FIN counted.
+    pub unacked: u32,
+    /// Written and not yet sent.
+    pub unsent: usize,
+    /// Received in order and not yet read.
+    pub unread: usize,
+    /// Received out of order.
+    pub out_of_order: usize,
+    /// Urgent octets still to be read (RFC 9293 §3.8.5, MUST-33).
+    pub urgent_left: u32,
+    /// The effective send MSS less the options of a data segment (MUST-16).
+    pub mss: u32,
+    /// Congestion window.
+    pub cwnd: u32,
+    /// Slow start threshold.
+    pub ssthresh: u32,
+    /// Octets believed to be in the network (RFC 6675 §2).
+    pub pipe: u32,
+    /// Smoothed round-trip time, if it was ever measured.
+    pub srtt: Option<Duration>,
+    /// Round-trip time variation.
+    pub rttvar: Duration,
+    /// Retransmission timeout, back-off included.
+    pub rto: Duration,
+    /// Both shifts, ours (for the windows we send) first, if window scaling is in use.
+    pub window_scale: Option<(u8, u8)>,
+    /// Whether timestamps are in use.
+    pub timestamps: bool,
+    /// Whether SACK is in use.
+    pub sack: bool,
+    /// Differentiated services code point.
+    pub dscp: u8,
+    /// User timeout in force.
+    pub user_timeout: Duration,
+    /// What was counted so far.
+    pub counters: Counters,
+}
+
+/// What a connection counts. Each wraps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Segments sent, a super-segment as what it stands for.
+    pub segments_out: u64,
+    /// Segments received, likewise.
+    pub segments_in: u64,
+    /// Octets of text acknowledged by the peer.
+    pub octets_acked: u64,
+    /// Octets of text received in order.
+    pub octets_received: u64,
+    /// Segments sent again.
+    pub retransmissions: u32,
+    /// Expiries of the retransmission timer.
+    pub timeouts: u32,
+    /// Episodes of fast recovery.
+    pub recoveries: u32,
+    /// Duplicate segments received.
+    pub duplicates_in: u32,
+    /// Challenge ACKs sent.
+    pub challenge_acks: u32,
+    /// Zero-window and keep-alive probes sent.
+    pub probes: u32,
+}

@@ -1,0 +1,189 @@
+//! Which acknowledgment is owed, and how urgently; and how many challenges may still be answered.
+
+use core::time::Duration;
+
+use crate::Instant;
+
+/// How urgently an acknowledgment is owed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) enum AckDue {
+    /// Nothing is owed.
+    #[default]
+    None,
+    /// By the end of the delayed-ACK timer.
+    Delayed,
+    /// With the next visit.
+    Now,
+}
+
+/// What is owed to the peer. Obligations are recorded on arrival and turned into segments by
+/// `output/`; whatever segment leaves settles them, as every segment carries the newest ACK.
+#[derive(Clone, Debug)]
+pub(crate) struct AckPolicy {
+    due: AckDue,
+    /// New text since the last ACK. Units: octets.
+    unacked: u32,
+    /// The largest payload of one segment seen: a full-sized segment of this peer. Units: octets.
+    segment_max: u32,
+    /// Segments still to be acknowledged at once (DACK-6).
+    quick_left: u8,
+    /// Duplicate ACKs owed to a peer that counts them, as SACK is not in use.
+    duplicates: u8,
+    /// Challenge ACKs sent since `challenge_window`.
+    challenges: u8,
+    challenge_window: Option<Instant>,
+}
+
+impl AckPolicy {
+    /// Nothing owed; `quick_acks` segments will be acknowledged at once.
+    pub(crate) const fn new(quick_acks: u8) -> Self {
+        Self {
+            due: AckDue::None,
+            unacked: 0,
+            segment_max: 0,
+            quick_left: quick_acks,
+            duplicates: 0,
+            challenges: 0,
+            challenge_window: None,
+        }
+    }
+
+    /// What is owed.
+    pub(crate) fn due(&self) -> AckDue {
+        self.due
+    }
+
+    /// The largest payload of one segment seen. Units: octets.
+    pub(crate) fn segment_max(&self) -> u32 {
+        self.segment_max
+    }
+
+    /// Records that an acknowledgment is owed for `octets` of new text in order, which came in
+    /// `segments` segments.
+    ///
+    /// Due at once for the second full-sized segment and while the connection is new; otherwise
+    /// after the delayed-ACK timer.
+    ///
+    /// Source: RFC 9293 §3.8.6.3 (SHLD-18, SHLD-19); RFC 5681 §4.2 (DACK-1, DACK-6).
+    pub(crate) fn on_text(&mut self, octets: u32, segments: u32) {
+        self.segment_max = self.segment_max.max(octets.div_ceil(segments.max(1)));
+        self.unacked = self.unacked.saturating_add(octets);
+        let quick = self.quick_left > 0;
+        let spent = u8::try_from(segments).unwrap_or(u8::MAX);
+        self.quick_left = self.quick_left.saturating_sub(spent);
+        let full = self.unacked >= self.segment_max.saturating_mul(2);
+        self.owe(if quick || full { AckDue::Now } else { AckDue::Delayed });
+    }
+
+    /// Records that an acknowledgment is owed at once: a gap, a FIN, an unacceptable segment, a probe.
+    ///
+    /// Source: RFC 5681 §4.2 (DACK-3); RFC 9293 §3.10.7.4.
+    pub(crate) fn owe_now(&mut self) {
+        self.owe(AckDue::Now);
+    }
+
+    /// Records a duplicate ACK for a segment out of order. A peer that knows nothing of SACK counts
+    /// them (RFC 5681 §3.2), so each is sent; bounded by what a peer can make use of.
+    pub(crate) fn owe_duplicate(&mut self, sack: bool) {
+        if !sack {
+            self.duplicates = self.duplicates.saturating_add(1);
+        }
+        self.owe(AckDue::Now);
+    }
+
+    /// Records that a challenge ACK is owed, unless this connection sent its share.
+    ///
+    /// At most 10 in any 5 seconds, counted per connection so that no one learns anything of
+    /// another. Source: RFC 5961 §7 (BLIND-8), erratum 4772 (BLIND-9). Returns whether it is owed.
+    pub(crate) fn challenge(&mut self, now: Instant) -> bool {
+        let open = self.challenge_window.is_some_and(|since| now.since(since) < CHALLENGE_WINDOW);
+        if !open {
+            self.challenge_window = Some(now);
+            self.challenges = 0;
+        }
+        if self.challenges >= CHALLENGES_MAX {
+            return false;
+        }
+        self.challenges += 1;
+        self.owe(AckDue::Now);
+        true
+    }
+
+    /// Records that a segment with the newest ACK left.
+    pub(crate) fn on_ack_sent(&mut self) {
+        self.unacked = 0;
+        self.duplicates = self.duplicates.saturating_sub(1);
+        self.due = if self.duplicates > 0 { AckDue::Now } else { AckDue::None };
+    }
+
+    fn owe(&mut self, due: AckDue) {
+        self.due = self.due.max(due);
+    }
+}
+
+/// RFC 5961 §7.
+const CHALLENGES_MAX: u8 = 10;
+const CHALLENGE_WINDOW: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dack_1_the_second_full_sized_segment_is_acknowledged_at_once() {
+        let mut acks = AckPolicy::new(0);
+        for (case, octets, segments, due) in [
+            ("a first full segment waits", 1_448, 1, AckDue::Delayed),
+            ("a second does not", 1_448, 1, AckDue::Now),
+        ] {
+            acks.on_text(octets, segments);
+            assert_eq!(acks.due(), due, "{case}");
+        }
+        acks.on_ack_sent();
+        acks.on_text(1_447, 1);
+        acks.on_text(1, 1);
+        assert_eq!(acks.due(), AckDue::Delayed, "two small ones make up no two full ones");
+        acks.on_text(1_448, 1);
+        assert_eq!(acks.due(), AckDue::Now);
+        acks.on_ack_sent();
+        acks.on_text(2_896, 2);
+        assert_eq!(acks.due(), AckDue::Now, "a super-segment stands for what it is made of");
+    }
+
+    #[test]
+    fn dack_6_a_new_connection_acknowledges_at_once() {
+        let mut acks = AckPolicy::new(2);
+        for due in [AckDue::Now, AckDue::Now, AckDue::Delayed] {
+            acks.on_text(10, 1);
+            assert_eq!(acks.due(), due);
+            acks.on_ack_sent();
+            assert_eq!(acks.due(), AckDue::None);
+        }
+    }
+
+    #[test]
+    fn duplicates_are_counted_only_for_a_peer_without_sack() {
+        let mut acks = AckPolicy::new(0);
+        acks.owe_duplicate(true);
+        acks.owe_duplicate(true);
+        acks.on_ack_sent();
+        assert_eq!(acks.due(), AckDue::None);
+        acks.owe_duplicate(false);
+        acks.owe_duplicate(false);
+        acks.on_ack_sent();
+        assert_eq!(acks.due(), AckDue::Now);
+        acks.on_ack_sent();
+        assert_eq!(acks.due(), AckDue::None);
+    }
+
+    #[test]
+    fn blind_8_ten_challenges_in_five_seconds_and_no_more() {
+        let mut acks = AckPolicy::new(0);
+        let at = Instant::from_millis;
+        for index in 0..25 {
+            assert_eq!(acks.challenge(at(1_000 + index)), index < 10, "challenge {index}");
+        }
+        assert!(!acks.challenge(at(5_999)));
+        assert!(acks.challenge(at(6_000)));
+    }
+}

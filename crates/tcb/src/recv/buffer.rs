@@ -1,0 +1,230 @@
+//! Octets in order, as chunks: what waits for the reader, and what one range of reassembly holds.
+
+use alloc::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// A queue of octets.
+///
+/// A long payload is kept as the slice it came in; a short one is copied behind the last octets, so
+/// that it does not hold a whole receive block (robustness C4, RBUF-9).
+#[derive(Debug, Default)]
+pub(crate) struct RecvBuffer {
+    /// Slices, none empty; everything in `tail` comes after them.
+    chunks: VecDeque<Bytes>,
+    /// Copies of short payloads.
+    tail: BytesMut,
+    len: usize,
+}
+
+impl RecvBuffer {
+    /// Octets held.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a slice; copies it if it is shorter than `copy_below`.
+    pub(crate) fn push(&mut self, slice: Bytes, copy_below: usize) {
+        if slice.is_empty() {
+            return;
+        }
+        self.len += slice.len();
+        if slice.len() < copy_below {
+            self.append_copy(&slice);
+            return;
+        }
+        self.seal();
+        self.chunks.push_back(slice);
+    }
+
+    /// Prepends a slice; copies it if it is shorter than `copy_below`.
+    pub(crate) fn push_front(&mut self, slice: Bytes, copy_below: usize) {
+        if slice.is_empty() {
+            return;
+        }
+        self.len += slice.len();
+        let slice = if slice.len() < copy_below { Bytes::copy_from_slice(&slice) } else { slice };
+        self.chunks.push_front(slice);
+    }
+
+    /// Appends everything that `other` holds.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        if other.chunks.is_empty() {
+            self.len += other.len;
+            self.append_copy(&other.tail);
+            return;
+        }
+        self.seal();
+        self.chunks.append(&mut other.chunks);
+        self.tail = other.tail;
+        self.len += other.len;
+    }
+
+    /// The first octets that lie together; empty if nothing is held.
+    pub(crate) fn first(&self) -> &[u8] {
+        match self.chunks.front() {
+            Some(chunk) => chunk,
+            None => &self.tail,
+        }
+    }
+
+    /// Copies octets out until `into` is full or nothing is left.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> usize {
+        let mut filled = 0;
+        while filled < into.len() {
+            let first = self.first();
+            let count = first.len().min(into.len() - filled);
+            if count == 0 {
+                break;
+            }
+            into[filled..filled + count].copy_from_slice(&first[..count]);
+            filled += count;
+            self.advance(count);
+        }
+        filled
+    }
+
+    /// Takes out at most `octets_max` that lie together, without a copy where they were kept as a
+    /// slice; empty if nothing is held.
+    pub(crate) fn read_bytes(&mut self, octets_max: usize) -> Bytes {
+        let octets = match self.chunks.front_mut() {
+            Some(chunk) if chunk.len() <= octets_max => self.chunks.pop_front().unwrap_or_default(),
+            Some(chunk) => chunk.split_to(octets_max),
+            None => self.tail.split_to(octets_max.min(self.tail.len())).freeze(),
+        };
+        self.len -= octets.len();
+        octets
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Gives back the memory of blocks that hold nothing.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// Drops `count` octets of the first chunk, or of the tail.
+    fn advance(&mut self, count: usize) {
+        self.len -= count;
+        let Some(chunk) = self.chunks.front_mut() else {
+            self.tail.advance(count);
+            if self.tail.is_empty() {
+                // Back to the whole block, if no reader holds a slice of it.
+                self.tail.try_reclaim(TAIL_LEN);
+            }
+            return;
+        };
+        if count < chunk.len() {
+            chunk.advance(count);
+            return;
+        }
+        self.chunks.pop_front();
+    }
+
+    fn append_copy(&mut self, octets: &[u8]) {
+        if self.tail.capacity() - self.tail.len() < octets.len() {
+            self.tail.reserve(octets.len().max(TAIL_LEN));
+        }
+        self.tail.extend_from_slice(octets);
+    }
+
+    /// Makes a chunk of what the tail holds, so that a slice can come after it.
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            self.chunks.push_back(self.tail.split().freeze());
+        }
+    }
+}
+
+/// Room for short payloads that is allocated at once.
+const TAIL_LEN: usize = 2 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Operation {
+        Push(Vec<u8>),
+        PushFront(Vec<u8>),
+        Append(Vec<Vec<u8>>),
+        Read(usize),
+        ReadBytes(usize),
+        Shrink,
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        let octets = || proptest::collection::vec(any::<u8>(), 0..40);
+        prop_oneof![
+            octets().prop_map(Operation::Push),
+            octets().prop_map(Operation::PushFront),
+            proptest::collection::vec(octets(), 0..4).prop_map(Operation::Append),
+            (0..60usize).prop_map(Operation::Read),
+            (0..60usize).prop_map(Operation::ReadBytes),
+            Just(Operation::Shrink),
+        ]
+    }
+
+    proptest! {
+        /// Against a naive model: one vector.
+        #[test]
+        fn octets_leave_in_the_order_of_their_places(
+            operations in proptest::collection::vec(operation(), 0..60),
+            copy_below in 0..40usize,
+        ) {
+            let mut buffer = RecvBuffer::default();
+            let mut model: Vec<u8> = vec![];
+            for operation in operations {
+                match operation {
+                    Operation::Push(octets) => {
+                        model.extend(&octets);
+                        buffer.push(octets.into(), copy_below);
+                    }
+                    Operation::PushFront(octets) => {
+                        model.splice(0..0, octets.iter().copied());
+                        buffer.push_front(octets.into(), copy_below);
+                    }
+                    Operation::Append(parts) => {
+                        let mut other = RecvBuffer::default();
+                        for part in parts {
+                            model.extend(&part);
+                            other.push(part.into(), copy_below);
+                        }
+                        buffer.append(other);
+                    }
+                    Operation::Read(count) => {
+                        let mut into = vec![0; count];
+                        let count = buffer.read(&mut into);
+                        let expected: Vec<u8> = model.drain(..count).collect();
+                        prop_assert_eq!(&into[..count], expected);
+                        prop_assert!(count == into.len() || buffer.is_empty());
+                    }
+                    Operation::ReadBytes(count) => {
+                        let octets = buffer.read_bytes(count);
+                        prop_assert!(octets.len() <= count);
+                        let expected: Vec<u8> = model.drain(..octets.len()).collect();
+                        prop_assert_eq!(octets.as_ref(), expected);
+                        prop_assert!(!octets.is_empty() || count == 0 || buffer.is_empty());
+                    }
+                    Operation::Shrink => buffer.shrink(),
+                }
+                prop_assert_eq!(buffer.len(), model.len());
+                prop_assert!(model.starts_with(buffer.first()));
+                prop_assert_eq!(buffer.first().is_empty(), model.is_empty());
+            }
+        }
+    }
+}
