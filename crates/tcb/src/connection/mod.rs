@@ -115,6 +115,8 @@ struct Obligations {
     reset_at: Option<SeqNum>,
     /// A probe is to be sent.
     probe: Option<Probe>,
+    /// Reading opened the window by so much that the peer should know at once.
+    window_update: bool,
     /// One segment is to be sent again whatever cwnd and the window say: a recovery began, or the
     /// timer expired.
     retransmit: bool,
@@ -338,3 +340,6 @@ impl Connection {
         assert_eq!(text + self.unsent(), self.send_buffer.len() as u64, "all text is somewhere");
     }
 }
+
+#[cfg(test)]
+mod tests;

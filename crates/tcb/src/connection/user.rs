@@ -88,13 +88,13 @@ impl Connection {
     /// failed, after all that was received before.
     ///
     /// Source: RFC 9293 §3.10.3 (SM-RECV-1 to SM-RECV-6); API-2.
-    pub fn read(&mut self, now: Instant, into: &mut [u8]) -> Result<Option<usize>, ReadError> {
+    pub fn read(&mut self, _now: Instant, into: &mut [u8]) -> Result<Option<usize>, ReadError> {
         if self.recv_buffer.is_empty() {
             return self.end_of_stream().map(|()| None);
         }
         let count = into.len().min(self.readable_max());
         let count = self.recv_buffer.read(&mut into[..count]);
-        self.after_read(now);
+        self.after_read();
         Ok(Some(count))
     }
 
@@ -111,7 +111,7 @@ impl Connection {
             return self.end_of_stream().map(|()| None);
         }
         let bytes = self.recv_buffer.read_bytes(bytes_max.min(self.readable_max()));
-        self.after_read(now);
+        self.after_read();
         Ok(Some(bytes))
     }
 
@@ -281,11 +281,12 @@ impl Connection {
         }
     }
 
-    fn after_read(&mut self, _now: Instant) {
+    fn after_read(&mut self) {
         if self.urgent_left() == 0 {
             // SM-URG-3: no urgent text is pending, so an old pointer never counts as new.
             self.rcv.up = None;
         }
+        self.due.window_update |= self.is_window_update_due();
     }
 
     fn check_writable(&self, empty: bool) -> Result<(), WriteError> {

@@ -119,8 +119,8 @@ impl RecvBuffer {
         let Some(chunk) = self.chunks.front_mut() else {
             self.tail.advance(count);
             if self.tail.is_empty() {
-                // Back to the whole block, if no reader holds a slice of it.
-                self.tail.try_reclaim(TAIL_LEN);
+                // Back to the whole block, unless a reader holds a slice of it.
+                let _ = self.tail.try_reclaim(TAIL_LEN);
             }
             return;
         };

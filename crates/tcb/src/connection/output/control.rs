@@ -52,6 +52,7 @@ impl Connection {
         self.rcv.advertise(wnd);
         self.timestamps.last_ack_sent = self.rcv.nxt;
         self.acks.on_ack_sent();
+        self.due.window_update = false;
         if self.acks.due() == AckDue::None {
             self.timers.stop(Timer::DelayedAck);
         }

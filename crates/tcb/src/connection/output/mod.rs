@@ -62,7 +62,7 @@ impl Connection {
             || due.probe.is_some()
             || self.acks.due() == AckDue::Now
             || self.needs_ack_timer()
-            || self.is_window_update_due()
+            || due.window_update
             || (self.state.sends_text() && (self.can_send_text() || self.needs_send_timer()))
     }
 
@@ -135,7 +135,7 @@ impl Connection {
     /// From closed, or from less than a segment, as soon as silly-window avoidance allows; otherwise
     /// by half the buffer, since the ACKs of arriving text tell the rest. Source: RFC 9293 §3.8.6.2.2
     /// (SWS-6, SWS-7).
-    fn is_window_update_due(&self) -> bool {
+    pub(super) fn is_window_update_due(&self) -> bool {
         if !self.state.takes_text() {
             return false;
         }
@@ -150,7 +150,7 @@ impl Connection {
         if self.state == State::Closed || self.state == State::SynSent {
             return None;
         }
-        if self.acks.due() == AckDue::Now || self.is_window_update_due() {
+        if self.acks.due() == AckDue::Now || self.due.window_update {
             return Some(self.ack_packet(now));
         }
         if self.needs_ack_timer() {
