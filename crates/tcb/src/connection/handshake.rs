@@ -255,7 +255,6 @@ impl Connection {
         let rtt = timed.or_else(|| self.timestamps.echoed_rtt(now, echo?));
         self.recovery.on_syn_acked();
         self.recovery.on_established(rtt, retransmitted);
-        self.congestion.on_mss(self.smss());
         self.due.syn = false;
         self.timers.stop(Timer::Retransmit);
         self.waiting.progress_at = now;

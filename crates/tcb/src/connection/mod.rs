@@ -216,21 +216,10 @@ impl Connection {
             return;
         };
         self.state = next;
-        match next {
-            State::TimeWait => {
-                // SM-ACK-11, SM-FIN-4, SM-FIN-6: the endpoint carries on.
-                self.timers.stop_all();
-                self.endpoint_events.time_wait = true;
-            }
-            State::FinWait2 => self.start_fin_wait_2_timer(),
-            State::Closed
-            | State::SynSent
-            | State::SynReceived
-            | State::Established
-            | State::FinWait1
-            | State::CloseWait
-            | State::Closing
-            | State::LastAck => {}
+        if next == State::TimeWait {
+            // SM-ACK-11, SM-FIN-4, SM-FIN-6: the endpoint carries on.
+            self.timers.stop_all();
+            self.endpoint_events.time_wait = true;
         }
     }
 

@@ -181,10 +181,9 @@ impl Connection {
     }
 
     /// Starts the timer of an orphan in FIN-WAIT-2 (CLOSE-12, robustness F1).
-    pub(super) fn start_fin_wait_2_timer(&mut self) {
+    pub(super) fn start_fin_wait_2_timer(&mut self, now: Instant) {
         if self.state == State::FinWait2 && self.user.detached {
-            let since = self.waiting.answered_at;
-            self.timers.set(Timer::FinWait2, since + self.config.fin_wait_2_timeout);
+            self.timers.set(Timer::FinWait2, now + self.config.fin_wait_2_timeout);
         }
     }
 }

@@ -179,7 +179,7 @@ impl Connection {
             self.abort(now);
         } else {
             self.close(now);
-            self.start_fin_wait_2_timer();
+            self.start_fin_wait_2_timer(now);
         }
         self.recv_buffer.clear();
     }

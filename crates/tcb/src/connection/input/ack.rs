@@ -57,9 +57,10 @@ impl Connection {
     /// SM-ACK-4, SM-ACK-5: the ACK of a blind sender is most likely out of this range.
     fn check_ack_range(&mut self, now: Instant, ack: SeqNum) -> Result<(), DropReason> {
         let snd = &self.snd;
-        // SND.UNA - MAX.SND.WND, clipped to what was really sent since ISS (robustness B4).
-        let lowest = (snd.una - snd.wnd_max).max(snd.iss);
-        let lowest = if snd.una - snd.iss < snd.wnd_max { snd.iss } else { lowest };
+        // SND.UNA - MAX.SND.WND, but not below what was really sent since ISS (robustness B4): SYN,
+        // text, FIN.
+        let sent = u32::try_from(self.counters.octets_acked + 2).unwrap_or(u32::MAX);
+        let lowest = snd.una - snd.wnd_max.min(sent);
         if ack < lowest {
             self.challenge(now);
             return Err(DropReason::AckTooOld);
@@ -135,6 +136,9 @@ impl Connection {
         if self.snd.up.is_some_and(|up| up <= ack) {
             self.snd.up = None;
         }
+        if !self.has_outstanding() {
+            self.timers.stop(Timer::UserTimeout);
+        }
         if octets > 0 && self.has_write_room() {
             self.events |= Events::WRITABLE;
         }
@@ -177,6 +181,7 @@ impl Connection {
             return Ok(());
         }
         self.transition(StateEvent::FinAcked);
+        self.start_fin_wait_2_timer(now);
         Ok(())
     }
 }
