@@ -1,0 +1,31 @@
+//! `synack-bench`: measures synack beside its peers and the ceiling of the machine.
+
+mod peers;
+mod protocol;
+mod stacks;
+mod tun;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "synack-bench", about = "Measures synack beside its peers and the ceiling")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure every stack behind a TUN device, driven by the TCP of the kernel
+    Peers(peers::Arguments),
+    /// Be one of the stacks that `peers` measures
+    #[command(subcommand, hide = true)]
+    Stack(stacks::Stack),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Peers(arguments) => peers::run(&arguments),
+        Command::Stack(stack) => stacks::run(stack),
+    }
+}
