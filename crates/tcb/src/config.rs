@@ -11,8 +11,8 @@ pub const BUFFER_LEN_MAX: usize = 65_535 << 14;
 /// What holds for every connection and listener of one endpoint.
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
-    /// Maximum segment lifetime; TIME-WAIT lasts twice as long. 30 s by default, where RFC 9293 says
-    /// 120 s (DEC-17).
+    /// Maximum segment lifetime; TIME-WAIT lasts twice as long. 30 s by default, where RFC 9293
+    /// says 120 s (DEC-17).
     pub msl: Duration,
     /// Connections at once, half-open ones and TIME-WAIT records not counted. 1,048,576 by default.
     pub connections_max: usize,
@@ -20,7 +20,8 @@ pub struct EndpointConfig {
     pub time_wait_max: usize,
     /// Resets for nobody's segments, per second (RST-15). 200 by default.
     pub resets_per_second_max: u32,
-    /// Whether a RST ends TIME-WAIT, as RFC 9293 §3.10.7.4 has it; off by default (RFC 1337, DEC-2).
+    /// Whether a RST ends TIME-WAIT, as RFC 9293 §3.10.7.4 has it; off by default (RFC 1337,
+    /// DEC-2).
     pub reset_ends_time_wait: bool,
     /// Ports drawn for active opens, both ends included. 32768 to 60999 by default.
     pub ephemeral_ports: (u16, u16),
@@ -45,8 +46,8 @@ impl Default for EndpointConfig {
 /// What holds for one listener.
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
-    /// Established connections that wait to be accepted; at the bound the last ACK of a handshake is
-    /// dropped and its half-open record stays. 1,024 by default.
+    /// Established connections that wait to be accepted; at the bound the last ACK of a handshake
+    /// is dropped and its half-open record stays. 1,024 by default.
     pub backlog: u32,
     /// Half-open handshakes at once; at the bound SYN cookies answer (OPEN-11). 1,024 by default.
     pub half_open_max: u32,
@@ -108,7 +109,8 @@ pub struct ConnectionConfig {
     /// The user timeout the application set; `None` is the default of five minutes, which does not
     /// run while the peer answers zero-window probes (RFC 9293 §3.9.1.1, UTO-1).
     pub user_timeout: Option<Duration>,
-    /// R1: retransmissions of one segment after which the application is told; at least 3 (SHLD-10).
+    /// R1: retransmissions of one segment after which the application is told; at least 3
+    /// (SHLD-10).
     pub retransmissions_r1: u32,
     /// R2: how long one segment is retransmitted before the connection is given up; `None` is never
     /// (MUST-21). 15 minutes by default, of which the user timeout leaves five.

@@ -4,8 +4,8 @@ use core::fmt;
 
 macro_rules! drop_reasons {
     ($($(#[doc = $doc:expr])+ $name:ident = $text:literal,)+) => {
-        /// Why a packet, or what was left of it, was not used: a return value, a counter and a trace
-        /// field, never an application's error.
+        /// Why a packet, or what was left of it, was not used: a return value, a counter and a
+        /// trace field, never an application's error.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         #[non_exhaustive]
         pub enum DropReason {
@@ -27,7 +27,8 @@ macro_rules! drop_reasons {
 }
 
 drop_reasons! {
-    /// Source or destination is broadcast, multicast or otherwise invalid (SM-PRE-2, MUST-57, MUST-63).
+    /// Source or destination is broadcast, multicast or otherwise invalid (SM-PRE-2, MUST-57,
+    /// MUST-63).
     InvalidAddress = "invalid address",
     /// The destination is not one of our addresses.
     NotOurs = "not one of our addresses",

@@ -4,7 +4,8 @@ use core::fmt;
 
 use synack_wire::IcmpErrorKind;
 
-/// Why a connection is over. Told once, by [`Connection::close_reason`](crate::Connection::close_reason).
+/// Why a connection is over. Told once, by
+/// [`Connection::close_reason`](crate::Connection::close_reason).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CloseReason {

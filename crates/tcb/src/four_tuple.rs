@@ -7,8 +7,8 @@ use synack_wire::TcpPacket;
 
 /// Local and remote address and port, seen from this end.
 ///
-/// IPv4 addresses are held as IPv4-mapped IPv6 ones, which never occur on the wire, so a tuple is 40
-/// octets for either family. The scope of a link-local IPv6 address is part of the identity; the
+/// IPv4 addresses are held as IPv4-mapped IPv6 ones, which never occur on the wire, so a tuple is
+/// 40 octets for either family. The scope of a link-local IPv6 address is part of the identity; the
 /// flow label is not.
 ///
 /// Source: RFC 9293 §3.4; RFC 4007 (IP-11); RFC 6437 §2 (IP-3).

@@ -26,8 +26,8 @@ pub struct AckSample {
     pub in_flight_before: u32,
     /// The round-trip time that this ACK measured, if it measured one.
     pub rtt: Option<Duration>,
-    /// Whether what was acknowledged had been sent under a window that cwnd limited; if not, cwnd is
-    /// not to grow (RFC 5681 §3.1, RFC 7661, CC-23).
+    /// Whether what was acknowledged had been sent under a window that cwnd limited; if not, cwnd
+    /// is not to grow (RFC 5681 §3.1, RFC 7661, CC-23).
     pub cwnd_limited: bool,
     /// Whether fast recovery is under way: cwnd is ssthresh then, and does not grow.
     pub in_recovery: bool,

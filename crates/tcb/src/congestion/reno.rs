@@ -31,7 +31,8 @@ impl NewReno {
     /// What a configuration names to have this controller.
     pub const FACTORY: NewRenoFactory = NewRenoFactory;
 
-    /// A controller at the start of a connection: the initial window, an unbounded threshold (CC-6).
+    /// A controller at the start of a connection: the initial window, an unbounded threshold
+    /// (CC-6).
     pub fn new(mss: u32) -> Self {
         let mss = mss.max(1);
         Self { cwnd: initial_window(mss), ssthresh: u32::MAX, mss, acked: 0 }

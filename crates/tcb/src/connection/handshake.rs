@@ -243,7 +243,8 @@ impl Connection {
         Some(self.packet(segment, None))
     }
 
-    /// Our SYN was acknowledged: ESTABLISHED, or one of the states that a remembered CLOSE leads to.
+    /// Our SYN was acknowledged: ESTABLISHED, or one of the states that a remembered CLOSE leads
+    /// to.
     ///
     /// Source: RFC 9293 §3.10.7.3, §3.10.7.4 (OPEN-3, OPEN-5, SM-ACK-2, SM-SYNSENT-7).
     pub(super) fn establish(&mut self, now: Instant, echo: Option<u32>) {

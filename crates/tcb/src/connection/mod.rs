@@ -165,8 +165,8 @@ impl Connection {
         core::mem::take(&mut self.events)
     }
 
-    /// Takes the next thing to carry to the endpoint. `Released` comes when nothing is left to send,
-    /// not even a RST, and is the last.
+    /// Takes the next thing to carry to the endpoint. `Released` comes when nothing is left to
+    /// send, not even a RST, and is the last.
     pub fn poll_endpoint_event(&mut self) -> Option<EndpointEvent> {
         if core::mem::take(&mut self.endpoint_events.time_wait) {
             return Some(EndpointEvent::TimeWait(self.time_wait()));

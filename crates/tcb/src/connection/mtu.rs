@@ -11,8 +11,8 @@ pub(crate) fn advertised_mss(mtu: u32, is_ipv6: bool) -> u16 {
 
 /// The effective send MSS of a segment whose options take `options_len` octets.
 ///
-/// `min(SendMSS + 20, MMS_S) - header`: what the peer takes and the link carries, less the options of
-/// this very segment. Source: RFC 9293 §3.7.1 (MUST-16, MSS-2, MSS-4); RFC 6691 §2 (TRAP-45).
+/// `min(SendMSS + 20, MMS_S) - header`: what the peer takes and the link carries, less the options
+/// of this very segment. Source: RFC 9293 §3.7.1 (MUST-16, MSS-2, MSS-4); RFC 6691 §2 (TRAP-45).
 pub(crate) fn effective_mss(send_mss: u16, mtu: u32, is_ipv6: bool, options_len: u32) -> u32 {
     let link = mtu.saturating_sub(headers_len(is_ipv6));
     u32::from(send_mss).min(link).max(u32::from(SEND_MSS_MIN)).saturating_sub(options_len)

@@ -163,19 +163,18 @@ mod tests {
     #[test]
     fn every_arrow_of_the_state_diagram_and_no_other() {
         use State::*;
-        #[rustfmt::skip]
         let table = [
-            // state       PeerSyn            SynAcked           UserClose       PeerFin          FinAcked
-            (SynSent,     [Some(SynReceived), Some(Established), None,           None,            None]),
-            (SynReceived, [None,              Some(Established), Some(FinWait1), None,            None]),
-            (Established, [None,              None,              Some(FinWait1), Some(CloseWait), None]),
-            (FinWait1,    [None,              Some(FinWait1),    None,           Some(Closing),   Some(FinWait2)]),
-            (FinWait2,    [None,              None,              None,           Some(TimeWait),  None]),
-            (CloseWait,   [None,              None,              Some(LastAck),  None,            None]),
-            (Closing,     [None,              None,              None,           None,            Some(TimeWait)]),
-            (LastAck,     [None,              None,              None,           None,            Some(Closed)]),
-            (TimeWait,    [None,              None,              None,           None,            None]),
-            (Closed,      [None,              None,              None,           None,            None]),
+            // After: PeerSyn, SynAcked, UserClose, PeerFin, FinAcked.
+            (SynSent, [Some(SynReceived), Some(Established), None, None, None]),
+            (SynReceived, [None, Some(Established), Some(FinWait1), None, None]),
+            (Established, [None, None, Some(FinWait1), Some(CloseWait), None]),
+            (FinWait1, [None, Some(FinWait1), None, Some(Closing), Some(FinWait2)]),
+            (FinWait2, [None, None, None, Some(TimeWait), None]),
+            (CloseWait, [None, None, Some(LastAck), None, None]),
+            (Closing, [None, None, None, None, Some(TimeWait)]),
+            (LastAck, [None, None, None, None, Some(Closed)]),
+            (TimeWait, [None, None, None, None, None]),
+            (Closed, [None, None, None, None, None]),
         ];
         assert_eq!(table.map(|(state, _)| state), State::ALL);
         for (state, after) in table {

@@ -1,4 +1,5 @@
-//! What each expired timer means (RFC 9293 §3.10.8), and the timers that no arrival or segment sets.
+//! What each expired timer means (RFC 9293 §3.10.8), and the timers that no arrival or segment
+//! sets.
 
 use core::time::Duration;
 
@@ -19,8 +20,8 @@ impl Connection {
     ///
     /// Source: RFC 9293 §3.10.8 (SM-TIMER-1 to SM-TIMER-14).
     pub fn handle_timeout(&mut self, now: Instant) {
-        // Each arm sets its timer to a later time or leaves it stopped; the bound is for a time that
-        // stands still under a zero interval.
+        // Each arm sets its timer to a later time or leaves it stopped; the bound is for a time
+        // that stands still under a zero interval.
         for _ in 0..2 * Timer::ALL.len() {
             let Some(timer) = self.timers.take_due(now) else { break };
             match timer {
@@ -109,7 +110,8 @@ impl Connection {
         self.waiting.probes = self.waiting.probes.saturating_add(1);
     }
 
-    /// How long until the next zero-window probe: one RTO, doubled for each before it (ZWP-1, ZWP-2).
+    /// How long until the next zero-window probe: one RTO, doubled for each before it (ZWP-1,
+    /// ZWP-2).
     pub(super) fn persist_interval(&self) -> Duration {
         let factor = 1u32.checked_shl(u32::from(self.waiting.probes)).unwrap_or(u32::MAX);
         let interval = self.recovery.base_rto(self.rto_bounds()).saturating_mul(factor);
@@ -161,8 +163,8 @@ impl Connection {
         }
     }
 
-    /// Starts the user timeout, if something is outstanding and it does not run. It is not moved for
-    /// every ACK: at its expiry it is seen what is still due.
+    /// Starts the user timeout, if something is outstanding and it does not run. It is not moved
+    /// for every ACK: at its expiry it is seen what is still due.
     pub(super) fn start_user_timeout(&mut self, now: Instant) {
         let opening = !self.snd.is_syn_acked() && self.state != State::Closed;
         if !(opening || self.has_outstanding()) || self.timers.is_set(Timer::UserTimeout) {

@@ -47,8 +47,8 @@ pub(super) struct UserSide {
 }
 
 impl Connection {
-    /// SEND: queues a copy of as much of `data` as there is room for, and returns how much that was.
-    /// It never waits for an ACK (API-5).
+    /// SEND: queues a copy of as much of `data` as there is room for, and returns how much that
+    /// was. It never waits for an ACK (API-5).
     ///
     /// # Errors
     /// [`WriteError::Blocked`] when there is no room; [`WriteError::Closing`] after
@@ -80,8 +80,8 @@ impl Connection {
         Ok(taken)
     }
 
-    /// RECEIVE: fills `into` with what arrived in order and returns how much that was, `None` at the
-    /// end of the stream. A read stops at the end of urgent text (SM-RECV-6).
+    /// RECEIVE: fills `into` with what arrived in order and returns how much that was, `None` at
+    /// the end of the stream. A read stops at the end of urgent text (SM-RECV-6).
     ///
     /// # Errors
     /// [`ReadError::Blocked`] when nothing is there; [`ReadError::Closed`] once when the connection
@@ -168,8 +168,8 @@ impl Connection {
         }
     }
 
-    /// The last handle is gone: closes, or resets if received text is left unread or the linger time
-    /// is zero. The rest happens without the application.
+    /// The last handle is gone: closes, or resets if received text is left unread or the linger
+    /// time is zero. The rest happens without the application.
     ///
     /// Source: RFC 9293 §3.6.1 (SHLD-3); RFC 2525 §2.17 (CLOSE-13, DEC-15).
     pub fn detach(&mut self, now: Instant, unread: Unread) {
@@ -184,8 +184,8 @@ impl Connection {
         self.recv_buffer.clear();
     }
 
-    /// ABORT: resets the connection and forgets everything. TIME-WAIT, once it is the endpoint's, goes
-    /// on there.
+    /// ABORT: resets the connection and forgets everything. TIME-WAIT, once it is the endpoint's,
+    /// goes on there.
     ///
     /// Source: RFC 9293 §3.10.5 (RST-13, SM-ABORT-1 to SM-ABORT-4, API-9).
     pub fn abort(&mut self, _now: Instant) {

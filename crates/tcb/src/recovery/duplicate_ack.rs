@@ -16,8 +16,8 @@ pub(crate) struct DuplicateAcks {
 impl DuplicateAcks {
     /// Takes a duplicate ACK: a segment left the network, though not more than are outstanding.
     ///
-    /// The first two allow new segments by Limited Transmit, later ones by inflation. Source: RFC 5681
-    /// §3.2 (LT-1, CC-16, CC-17).
+    /// The first two allow new segments by Limited Transmit, later ones by inflation. Source: RFC
+    /// 5681 §3.2 (LT-1, CC-16, CC-17).
     pub(crate) fn on_duplicate(&mut self, mss: u32, flight_size: u32) {
         self.count = self.count.saturating_add(1);
         self.credit = self.credit.saturating_add(mss).min(flight_size);
@@ -40,8 +40,8 @@ impl DuplicateAcks {
         *self = Self::default();
     }
 
-    /// SND.UNA advanced by `acked` within recovery: deflate by as much, less a segment if at least a
-    /// segment was acknowledged. Source: RFC 6582 §3.2 step 3 (NR-4).
+    /// SND.UNA advanced by `acked` within recovery: deflate by as much, less a segment if at least
+    /// a segment was acknowledged. Source: RFC 6582 §3.2 step 3 (NR-4).
     pub(crate) fn on_partial_ack(&mut self, acked: u32, mss: u32) {
         self.credit = self.credit.saturating_sub(acked);
         if acked >= mss {

@@ -1,7 +1,7 @@
 //! What is lost: the queue of what was sent, the round-trip time, and the recovery of losses.
 //!
-//! Three episodes are told apart: none; fast recovery, entered by duplicate ACKs or SACK and left when
-//! everything sent before it is acknowledged; and recovery after a timeout, likewise.
+//! Three episodes are told apart: none; fast recovery, entered by duplicate ACKs or SACK and left
+//! when everything sent before it is acknowledged; and recovery after a timeout, likewise.
 
 mod duplicate_ack;
 mod rto;
@@ -42,7 +42,8 @@ pub(crate) struct LossRecovery {
     rtt: RttEstimator,
     backoff: Backoff,
     episode: Episode,
-    /// `recover`: no new fast recovery begins before more than this is acknowledged (NR-1, SACK-23).
+    /// `recover`: no new fast recovery begins before more than this is acknowledged (NR-1,
+    /// SACK-23).
     recover: SeqNum,
     duplicates: DuplicateAcks,
     selective: SelectiveLoss,
@@ -217,8 +218,8 @@ impl LossRecovery {
         self.sent.next_lost(len_max)
     }
 
-    /// In fast recovery with SACK, when neither lost ranges nor new text can be sent: marks one more
-    /// range lost. Returns whether it did. Source: RFC 6675 §4 (SACK-17, SACK-18).
+    /// In fast recovery with SACK, when neither lost ranges nor new text can be sent: marks one
+    /// more range lost. Returns whether it did. Source: RFC 6675 §4 (SACK-17, SACK-18).
     pub(crate) fn mark_last_resort(&mut self) -> bool {
         matches!(self.episode, Episode::Fast { .. })
             && self.selective.mark_last_resort(&mut self.sent, self.highest_sacked)
@@ -251,8 +252,9 @@ impl LossRecovery {
         !self.sent.is_empty()
     }
 
-    /// Whether an ACK is to be waited for: something unacknowledged is not waiting to be sent again,
-    /// as the octet of a window probe does. What was SACKed counts, since the peer may renege.
+    /// Whether an ACK is to be waited for: something unacknowledged is not waiting to be sent
+    /// again, as the octet of a window probe does. What was SACKed counts, since the peer may
+    /// renege.
     pub(crate) fn is_awaiting_ack(&self) -> bool {
         self.sent.pipe() > 0 || self.sent.sacked() > 0
     }
@@ -351,7 +353,8 @@ impl LossRecovery {
     }
 
     /// Whether an ACK of something new starts the retransmission timer anew: all but the partial
-    /// ACKs after the first of a recovery without SACK, so that a long one ends in a timeout (NR-5).
+    /// ACKs after the first of a recovery without SACK, so that a long one ends in a timeout
+    /// (NR-5).
     fn restarts_timer(&mut self, arrival: &AckArrival<'_>) -> bool {
         let Episode::Fast { point, partial } = &mut self.episode else { return true };
         if arrival.sack.is_some() || arrival.ack >= *point {

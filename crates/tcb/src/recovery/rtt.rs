@@ -18,9 +18,11 @@ pub(crate) enum RttEstimator {
 }
 
 impl RttEstimator {
-    /// Takes a sample. `expected_samples` is how many one round trip gives (RFC 7323 App. G, TS-15).
+    /// Takes a sample. `expected_samples` is how many one round trip gives (RFC 7323 App. G,
+    /// TS-15).
     ///
-    /// Source: RFC 6298 §2.2, §2.3 (RTO-2, RTO-4); RTTVAR first, with the old SRTT (RTO-5, TRAP-22).
+    /// Source: RFC 6298 §2.2, §2.3 (RTO-2, RTO-4); RTTVAR first, with the old SRTT (RTO-5,
+    /// TRAP-22).
     pub(crate) fn on_sample(&mut self, sample: Duration, expected_samples: u32) {
         let sample_ns = nanos(sample);
         let Self::Measured { srtt_ns, rttvar_ns } = self else {

@@ -70,7 +70,8 @@ impl AckPolicy {
         self.owe(if quick || full { AckDue::Now } else { AckDue::Delayed });
     }
 
-    /// Records that an acknowledgment is owed at once: a gap, a FIN, an unacceptable segment, a probe.
+    /// Records that an acknowledgment is owed at once: a gap, a FIN, an unacceptable segment, a
+    /// probe.
     ///
     /// Source: RFC 5681 §4.2 (DACK-3); RFC 9293 §3.10.7.4.
     pub(crate) fn owe_now(&mut self) {

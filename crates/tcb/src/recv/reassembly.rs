@@ -10,9 +10,9 @@ use super::RecvBuffer;
 
 /// The out-of-order ranges of a connection (RFC 9293 §3.10.7.4, SHLD-31).
 ///
-/// Ranges are kept by offset from the first octet of the stream, so they compare without wrap. Where
-/// two arrivals overlap, the octets that came first stay (SM-TEXT-2, robustness C3). Their number is
-/// bounded, as each has a price of its own whatever it holds (robustness C1, C2).
+/// Ranges are kept by offset from the first octet of the stream, so they compare without wrap.
+/// Where two arrivals overlap, the octets that came first stay (SM-TEXT-2, robustness C3). Their
+/// number is bounded, as each has a price of its own whatever it holds (robustness C1, C2).
 #[derive(Debug, Default)]
 pub(crate) struct Reassembly {
     ranges: BTreeMap<u64, Range>,
@@ -50,8 +50,8 @@ impl Reassembly {
         self.len
     }
 
-    /// Holds `payload`, which begins at `seq`. `nxt` is RCV.NXT, at stream offset `offset`, and lies
-    /// at or below `seq`.
+    /// Holds `payload`, which begins at `seq`. `nxt` is RCV.NXT, at stream offset `offset`, and
+    /// lies at or below `seq`.
     pub(crate) fn insert(&mut self, at: Place, payload: Payload, copy_below: usize) -> Inserted {
         let start = at.offset_of_seq();
         let end = start + u64::from(payload.len());

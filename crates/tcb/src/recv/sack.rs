@@ -41,7 +41,8 @@ impl SackReport {
     }
 
     /// The blocks of the next option, at most `blocks_max`: a duplicate, then the ranges as they
-    /// grew, then as many of `all` as fit (SACK-6). The duplicate is forgotten: it is reported once.
+    /// grew, then as many of `all` as fit (SACK-6). The duplicate is forgotten: it is reported
+    /// once.
     pub(crate) fn take_blocks(
         &mut self,
         blocks_max: usize,

@@ -15,7 +15,8 @@ pub(crate) struct WindowInputs {
 
 /// RCV.WND as the next segment should offer it, at least what is offered already.
 ///
-/// The right edge stays until it can move by half the buffer or by a full segment, whichever is less.
+/// The right edge stays until it can move by half the buffer or by a full segment, whichever is
+/// less.
 ///
 /// Source: RFC 9293 §3.8.6.2.2 (MUST-39, SWS-6); §3.8.6 (SHLD-14, SWS-8); RFC 7323 §2.3 (WS-8).
 pub(crate) fn next_window(rcv: &RecvSequence, inputs: WindowInputs) -> u32 {
@@ -29,8 +30,8 @@ pub(crate) fn next_window(rcv: &RecvSequence, inputs: WindowInputs) -> u32 {
 
 /// The window field that says `wnd` octets, and the octets it really says.
 ///
-/// A shifted field can say less than `wnd` by up to its granularity; where that would move the right
-/// edge back it says more (TRAP-5), which the receive buffer must then take.
+/// A shifted field can say less than `wnd` by up to its granularity; where that would move the
+/// right edge back it says more (TRAP-5), which the receive buffer must then take.
 ///
 /// Source: RFC 7323 §2.3 (WS-5), §2.4 (WS-13).
 pub(crate) fn window_field(rcv: &RecvSequence, wnd: u32) -> (u16, u32) {

@@ -10,9 +10,10 @@ const BLOCK_LENS: [usize; 3] = [512, 4 << 10, 64 << 10];
 
 /// The send buffer: a stream of octets, addressed by offset from the first ever written.
 ///
-/// Text is copied once, on writing, into a tail block. What is sent are shared slices of the blocks,
-/// so neither sending nor sending again copies. A block's written part is sealed when it is first
-/// sent, so small writes merge until then. Nothing is freed before it is acknowledged (SEQ-11).
+/// Text is copied once, on writing, into a tail block. What is sent are shared slices of the
+/// blocks, so neither sending nor sending again copies. A block's written part is sealed when it is
+/// first sent, so small writes merge until then. Nothing is freed before it is acknowledged
+/// (SEQ-11).
 #[derive(Debug, Default)]
 pub(crate) struct SendBuffer {
     /// Sealed slices, each with the offset of its first octet; none is empty, and they touch.
@@ -63,8 +64,8 @@ impl SendBuffer {
         taken
     }
 
-    /// Appends as much of `data` as leaves no more than `capacity` octets held, without a copy; what
-    /// was taken is split off `data`.
+    /// Appends as much of `data` as leaves no more than `capacity` octets held, without a copy;
+    /// what was taken is split off `data`.
     pub(crate) fn write_bytes(&mut self, data: &mut Bytes, capacity: usize) -> usize {
         let taken = data.len().min(capacity.saturating_sub(self.len()));
         if taken > 0 {

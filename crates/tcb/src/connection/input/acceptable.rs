@@ -115,8 +115,8 @@ impl Connection {
         Unacceptable::Other
     }
 
-    /// SM-SEQ-9 (OPEN-15, TRAP-10): the SYN is stripped so that the ACK of a crossing SYN-ACK counts;
-    /// without an ACK it draws the SYN-ACK again.
+    /// SM-SEQ-9 (OPEN-15, TRAP-10): the SYN is stripped so that the ACK of a crossing SYN-ACK
+    /// counts; without an ACK it draws the SYN-ACK again.
     fn handle_repeated_syn(
         &mut self,
         now: Instant,
@@ -181,9 +181,11 @@ impl Connection {
         }
     }
 
-    /// Cuts off what lies below RCV.NXT and what lies at or above the right edge, FIN included there.
+    /// Cuts off what lies below RCV.NXT and what lies at or above the right edge, FIN included
+    /// there.
     ///
-    /// Source: RFC 9293 §3.10.7.4 (SEQ-10, SM-SEQ-5, TRAP-19). A SYN is left for step 8.4 (TRAP-62).
+    /// Source: RFC 9293 §3.10.7.4 (SEQ-10, SM-SEQ-5, TRAP-19). A SYN is left for step 8.4
+    /// (TRAP-62).
     fn trim(&mut self, arrival: &mut Arrival) {
         if arrival.seg.is_syn() {
             return;

@@ -34,8 +34,8 @@ impl Connection {
         self.complete_fin(now)
     }
 
-    /// SYN-RECEIVED, or FIN-WAIT-1 that a CLOSE there led to: an ACK of our SYN opens the connection,
-    /// any other draws a RST and changes nothing.
+    /// SYN-RECEIVED, or FIN-WAIT-1 that a CLOSE there led to: an ACK of our SYN opens the
+    /// connection, any other draws a RST and changes nothing.
     ///
     /// Source: SM-ACK-2, SM-ACK-3 (DEC-10, RST-6).
     fn complete_handshake(

@@ -9,9 +9,9 @@ use crate::event::Events;
 impl Connection {
     /// Takes the peer's FIN when RCV.NXT has reached it, however long ago it arrived.
     ///
-    /// Source: RFC 9293 §3.10.7.4 (SM-FIN-2 to SM-FIN-6, CLOSE-7, CLOSE-8, TRAP-54). In FIN-WAIT-1 the
-    /// ACK step came first, so an ACK of our FIN in the same segment has led to FIN-WAIT-2 already
-    /// (CLOSE-9, TRAP-53).
+    /// Source: RFC 9293 §3.10.7.4 (SM-FIN-2 to SM-FIN-6, CLOSE-7, CLOSE-8, TRAP-54). In FIN-WAIT-1
+    /// the ACK step came first, so an ACK of our FIN in the same segment has led to FIN-WAIT-2
+    /// already (CLOSE-9, TRAP-53).
     pub(super) fn process_fin(
         &mut self,
         now: Instant,

@@ -10,9 +10,9 @@ use crate::event::SoftError;
 impl Connection {
     /// Takes an ICMP error that quotes a segment of this connection.
     ///
-    /// One that quotes a number that is not outstanding is a forgery, or too late, and ignored. A hard
-    /// error ends an opening; in a synchronized state every error is soft (DEC-6). None makes TCP
-    /// send a RST (ICMP-9).
+    /// One that quotes a number that is not outstanding is a forgery, or too late, and ignored. A
+    /// hard error ends an opening; in a synchronized state every error is soft (DEC-6). None makes
+    /// TCP send a RST (ICMP-9).
     ///
     /// Source: RFC 5927 §4.1 (ICMP-2), §5.2 (ICMP-6); RFC 9293 §3.9.2.2 (ICMP-4, ICMP-5, ICMP-7).
     pub fn handle_icmp(&mut self, _now: Instant, error: &IcmpError) {

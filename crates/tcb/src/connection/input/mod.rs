@@ -1,4 +1,5 @@
-//! Segment arrival in the states after LISTEN and SYN-SENT: the steps of RFC 9293 §3.10.7.4, in order.
+//! Segment arrival in the states after LISTEN and SYN-SENT: the steps of RFC 9293 §3.10.7.4, in
+//! order.
 
 mod acceptable;
 mod ack;
@@ -45,8 +46,8 @@ impl Connection {
     /// SEGMENT ARRIVES (RFC 9293 §3.10.7.3, §3.10.7.4).
     ///
     /// # Errors
-    /// Why the segment, or what was left of it, was not used. State may have changed all the same: an
-    /// old duplicate draws an ACK, a RST ends the connection.
+    /// Why the segment, or what was left of it, was not used. State may have changed all the same:
+    /// an old duplicate draws an ACK, a RST ends the connection.
     pub fn handle_packet(&mut self, now: Instant, packet: TcpPacket) -> Result<(), DropReason> {
         self.counters.segments_in += u64::from(packet.segments());
         match self.state {

@@ -9,8 +9,8 @@ impl Connection {
     /// A RST ends the connection only exactly at RCV.NXT; elsewhere in the window it is challenged,
     /// and a true peer answers the challenge with a RST that is exact.
     ///
-    /// Its ACK field, timestamps, text and window are not looked at. Source: RFC 5961 §3.2; RFC 9293
-    /// §3.10.7.4 (SM-RST-1 to SM-RST-4, BLIND-2, BLIND-3, BLIND-10).
+    /// Its ACK field, timestamps, text and window are not looked at. Source: RFC 5961 §3.2; RFC
+    /// 9293 §3.10.7.4 (SM-RST-1 to SM-RST-4, BLIND-2, BLIND-3, BLIND-10).
     pub(super) fn check_reset(
         &mut self,
         now: Instant,
@@ -43,8 +43,8 @@ impl Connection {
         Err(DropReason::Reset)
     }
 
-    /// A SYN on a connection is challenged, whatever its number; in SYN-RECEIVED after a passive open
-    /// it returns the handshake to LISTEN.
+    /// A SYN on a connection is challenged, whatever its number; in SYN-RECEIVED after a passive
+    /// open it returns the handshake to LISTEN.
     ///
     /// Source: RFC 5961 §4.2; RFC 9293 §3.10.7.4 (SM-SYN-1 to SM-SYN-3, BLIND-4, DEC-1).
     pub(super) fn check_syn(&mut self, now: Instant, arrival: &Arrival) -> Result<(), DropReason> {

@@ -12,8 +12,8 @@ use crate::recv::{AckDue, WindowInputs, next_window, window_field};
 use crate::timers::Timer;
 
 impl Connection {
-    /// RST(own) after an abort, or RST(ack) in answer to an unacceptable ACK of the handshake. Never
-    /// sent again (RST-14).
+    /// RST(own) after an abort, or RST(ack) in answer to an unacceptable ACK of the handshake.
+    /// Never sent again (RST-14).
     ///
     /// Source: RFC 9293 §3.10.5 (RST-13), §3.5.2 (RST-6).
     pub(super) fn poll_reset(&mut self, now: Instant) -> Option<TcpPacket> {
@@ -118,8 +118,8 @@ impl Connection {
         next_window(&self.rcv, inputs)
     }
 
-    /// The urgent field of a segment at `seq`, while urgent text is unacknowledged and ahead of it; at
-    /// most 65535, exact as soon as the field can say it.
+    /// The urgent field of a segment at `seq`, while urgent text is unacknowledged and ahead of it;
+    /// at most 65535, exact as soon as the field can say it.
     ///
     /// Source: RFC 9293 §3.8.5, §3.10.2 (URG-6, URG-7, MUST-62).
     fn urgent_field(&self, seq: SeqNum) -> Option<u16> {

@@ -29,8 +29,9 @@ impl TransmitLimits {
 impl Connection {
     /// The next packet to send, `None` when there is none for now.
     ///
-    /// The first that there is of: RST; SYN or SYN-ACK; what was lost; new text, with the FIN on the
-    /// last; probes; an ACK that nothing else carried (RFC 9293 §3.10.7.4, SM-OUT-1 to SM-OUT-6).
+    /// The first that there is of: RST; SYN or SYN-ACK; what was lost; new text, with the FIN on
+    /// the last; probes; an ACK that nothing else carried (RFC 9293 §3.10.7.4, SM-OUT-1 to
+    /// SM-OUT-6).
     pub fn poll_transmit(&mut self, now: Instant, limits: TransmitLimits) -> Option<TcpPacket> {
         if let Some(packet) = self.poll_reset(now) {
             return Some(packet);
@@ -51,8 +52,8 @@ impl Connection {
         self.poll_probe(now).or_else(|| self.poll_ack(now))
     }
 
-    /// Whether a call of [`poll_transmit`](Self::poll_transmit) is likely to give a packet. Cheap; a
-    /// writer stopped by cwnd, the window or Nagle need not wake anyone.
+    /// Whether a call of [`poll_transmit`](Self::poll_transmit) is likely to give a packet. Cheap;
+    /// a writer stopped by cwnd, the window or Nagle need not wake anyone.
     pub fn wants_transmit(&self) -> bool {
         let due = &self.due;
         due.reset
@@ -132,9 +133,9 @@ impl Connection {
 
     /// Whether reading opened the window by so much that the peer should know at once.
     ///
-    /// From closed, or from less than a segment, as soon as silly-window avoidance allows; otherwise
-    /// by half the buffer, since the ACKs of arriving text tell the rest. Source: RFC 9293 §3.8.6.2.2
-    /// (SWS-6, SWS-7).
+    /// From closed, or from less than a segment, as soon as silly-window avoidance allows;
+    /// otherwise by half the buffer, since the ACKs of arriving text tell the rest. Source: RFC
+    /// 9293 §3.8.6.2.2 (SWS-6, SWS-7).
     pub(super) fn is_window_update_due(&self) -> bool {
         if !self.state.takes_text() {
             return false;

@@ -244,8 +244,8 @@ impl Connection {
     }
 }
 
-/// As much of `len` as `room` takes: all of it, or whole segments, or what there is room for if that
-/// is less than a segment.
+/// As much of `len` as `room` takes: all of it, or whole segments, or what there is room for if
+/// that is less than a segment.
 fn whole_segments(room: u32, len: u32, mss: u32) -> u32 {
     if room >= len {
         return len;
