@@ -49,7 +49,8 @@ pub enum ChecksumTrust {
     Partial,
 }
 
-/// Reads one IP packet. The payload is a slice of `packet`: nothing is copied or allocated.
+/// Reads one IP packet. The payload is a slice of `packet`: nothing is copied, and nothing
+/// allocated but where `Bytes` itself does to cut octets behind the packet off a fresh `Vec`.
 ///
 /// A fragment of TCP or ICMP is refused; fragments of other protocols are for the application.
 ///
@@ -112,7 +113,7 @@ fn parse_tcp(packet: Bytes, ip: &IpHeader, trust: ChecksumTrust) -> Result<Parse
 /// The octets of `range`, which lies in `packet`, without taking another reference to it.
 #[inline(always)]
 fn slice(mut packet: Bytes, range: Range<usize>) -> Bytes {
-    // Some kinds of `Bytes` allocate when they are cut at the end, and this is rare (E13).
+    // Rare (E13), and not free for every kind of `Bytes`.
     if packet.len() > range.end {
         packet.truncate(range.end);
     }

@@ -313,8 +313,8 @@ pub(crate) fn any_options() -> impl Strategy<Value = Options> {
     );
     let small = (any::<Option<u16>>(), any::<Option<u8>>(), any::<bool>(), any::<Option<u16>>());
     let large = (
-        prop::option::of(timestamps),
-        sack,
+        prop::option::weighted(0.4, timestamps),
+        prop_oneof![Just(SackBlocks::new()), sack],
         prop::option::weighted(0.2, cookie),
         prop::option::weighted(0.2, counters),
     );
@@ -359,5 +359,26 @@ proptest! {
         if let Ok(again) = options.encode() {
             prop_assert_eq!(Options::parse(&again), (options, None));
         }
+    }
+
+    #[test]
+    fn attack_e4_of_two_sets_each_option_is_the_first_of_its_kind(
+        first in any_options(),
+        second in any_options(),
+    ) {
+        let (Ok(one), Ok(two)) = (first.encode(), second.encode()) else { return Ok(()) };
+        prop_assume!(one.len() + two.len() <= OPTIONS_LEN_MAX);
+        let octets = [&one[..], &two].concat();
+        let want = Options {
+            mss: first.mss.or(second.mss),
+            window_scale: first.window_scale.or(second.window_scale),
+            sack_permitted: first.sack_permitted || second.sack_permitted,
+            timestamps: first.timestamps.or(second.timestamps),
+            sack: if first.sack.is_empty() { second.sack } else { first.sack },
+            user_timeout: first.user_timeout.or(second.user_timeout),
+            fast_open: first.fast_open.or(second.fast_open),
+            accurate_ecn: first.accurate_ecn.or(second.accurate_ecn),
+        };
+        prop_assert_eq!(Options::parse(&octets), (want, None));
     }
 }

@@ -151,6 +151,23 @@ fn attack_e11_every_window_shift_is_reported_as_it_came() {
 }
 
 #[test]
+fn attack_e12_sequence_numbers_at_every_edge_wrap_and_never_panic() {
+    for mut packet in both() {
+        for edge in [0, 0x8000_0000_u32] {
+            for k in -1500..=1500_i32 {
+                let seq = SeqNum::new(edge.wrapping_add_signed(k));
+                packet.segment.seq = seq;
+                packet.segment.ack = Some(seq - 1448);
+                let end = packet.segment.end();
+                assert!(seq < end && end - seq == 10 && seq.saturating_since(end) == 0);
+                assert!(SeqRange::new(seq, end).contains(end - 1), "{seq} to {end}");
+                assert_eq!(read_vouched(&octets(&packet)).as_ref(), Ok(&packet));
+            }
+        }
+    }
+}
+
+#[test]
 fn must_5_options_are_read_in_any_segment() {
     let options = syn_v4().segment.options;
     for control in [Flags::NONE, Flags::SYN, Flags::FIN, Flags::RST, Flags::PSH] {

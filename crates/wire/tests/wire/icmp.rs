@@ -8,7 +8,9 @@ use etherparse::{
 };
 use synack_wire::*;
 
-use crate::packets::{both, naive_sum, octets, read, seal_ipv4, seal_upper, text, v4, v6};
+use crate::packets::{
+    both, ipv6_with, naive_sum, octets, read, seal_ipv4, seal_upper, text, v4, v6,
+};
 
 /// A router on the way.
 fn reporter(packet: &TcpPacket) -> IpAddr {
@@ -301,6 +303,58 @@ fn an_error_that_a_family_does_not_have_is_refused() {
         let refused = emit_icmp_error(kind, reporter(&v4()), &octets_v4);
         assert_eq!(refused, Err(EmitError::IcmpNotAllowed));
     }
+}
+
+#[test]
+fn the_two_kinds_of_time_exceeded_and_the_pointer_of_a_problem_are_told() {
+    let problem = IcmpErrorKind::ParameterProblem { code: 0, pointer: 7 };
+    let none = [0; 4];
+    // Kind; type, code and last word of ICMPv4 and of ICMPv6.
+    let rows = [
+        (IcmpErrorKind::TimeExceeded, ([11, 0], none), ([3, 0], none)),
+        (IcmpErrorKind::ReassemblyTimeExceeded, ([11, 1], none), ([3, 1], none)),
+        (problem, ([12, 0], [7, 0, 0, 0]), ([4, 0], [0, 0, 0, 7])),
+    ];
+    for (kind, on_v4, on_v6) in rows {
+        for packet in both() {
+            let octets = error_about(kind, &packet);
+            let (numbers, last) = if packet.is_ipv6() { on_v6 } else { on_v4 };
+            let (at, _) = message(&octets);
+            assert_eq!(octets[at..at + 2], numbers);
+            assert_eq!(octets[at + 4..at + 8], last);
+            let Ok(Parsed::IcmpError(error)) = read(&octets) else { panic!("an error") };
+            assert_eq!(error.kind, kind);
+        }
+    }
+}
+
+#[test]
+fn a_quote_is_read_behind_extension_headers_but_not_in_a_later_fragment() {
+    let packet = v6();
+    let tcp = &octets(&packet)[40..];
+    let seq = |extensions: &[u8]| {
+        let quoted = ipv6_with(extensions[8], &extensions[..8], tcp);
+        let kind = IcmpErrorKind::HostUnreachable;
+        let error = emit_icmp_error(kind, reporter(&packet), &quoted);
+        // A later fragment is not to be reported, so that one is put in by hand.
+        let mut error = error.unwrap_or_else(|_| {
+            let mut error = error_about(kind, &packet);
+            error.truncate(48);
+            error.extend_from_slice(&quoted);
+            error
+        });
+        fit(&mut error);
+        match read(&error) {
+            Ok(Parsed::IcmpError(error)) => Ok((error.seq, error.payload_len)),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error),
+        }
+    };
+    let numbers = Ok((packet.segment.seq, Some(10)));
+    // Eight octets of header, then its type.
+    assert_eq!(seq(&[6, 0, 1, 4, 0, 0, 0, 0, 60]), numbers, "destination options");
+    assert_eq!(seq(&[6, 0, 0, 0, 1, 2, 3, 4, 44]), numbers, "a fragment that is the whole");
+    assert_eq!(seq(&[6, 0, 0, 8, 1, 2, 3, 4, 44]), Err(ParseError::IcmpQuote), "a later fragment");
 }
 
 #[test]

@@ -400,6 +400,15 @@ fn ip_6_the_hop_limit_is_64_unless_told_otherwise() {
 }
 
 #[test]
+fn fields_with_too_many_bits_do_not_spill_into_their_neighbours() {
+    for mut packet in both() {
+        let plain = octets(&packet);
+        packet.ip = IpFields { dscp: 0xc0, flow_label: 0xfff0_0000, ..packet.ip };
+        assert_eq!(octets(&packet), plain);
+    }
+}
+
+#[test]
 fn attack_b13_a_packet_with_df_has_identification_zero() {
     for seq in [0, 1, u32::MAX] {
         let mut packet = v4();

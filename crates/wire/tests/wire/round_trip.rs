@@ -59,6 +59,32 @@ proptest! {
 }
 
 #[test]
+fn wire_8_each_option_comes_back_beside_timestamps() {
+    let timestamps = both().map(|packet| packet.segment.options);
+    let [base, _] = timestamps;
+    let block = SeqRange::with_len(SeqNum::new(u32::MAX), 9);
+    let cookie = FastOpenCookie::from_iter([1, 2, 3, 4]);
+    let counters = AccurateEcnCounters { ect0: Some(9), ..Default::default() };
+    let all = [
+        Options { mss: Some(1460), ..base.clone() },
+        Options { window_scale: Some(14), ..base.clone() },
+        Options { sack_permitted: true, ..base.clone() },
+        Options { sack: [block].into_iter().collect(), ..base.clone() },
+        Options { user_timeout: Some(UserTimeout::from_bits(60)), ..base.clone() },
+        Options { fast_open: Some(cookie), ..base.clone() },
+        Options { accurate_ecn: Some(counters), ..base },
+        Options::default(),
+    ];
+    for options in all {
+        for mut packet in both() {
+            packet.segment.options = options.clone();
+            let read = read(&octets(&packet));
+            assert_eq!(read, Ok(Parsed::Tcp { packet, option_fault: None }), "{options}");
+        }
+    }
+}
+
+#[test]
 fn packets_of_two_families_are_refused() {
     let (v4, v6) = (v4(), v6());
     for (source, destination) in [(v4.source, v6.destination), (v6.source, v4.destination)] {
