@@ -24,7 +24,7 @@ impl Connection {
         match error.kind {
             // RFC 6633: never acted on.
             IcmpErrorKind::SourceQuench => {}
-            kind if is_hard(kind) && !self.state.is_synchronized() => {
+            kind if is_hard(error) && !self.state.is_synchronized() => {
                 self.end(CloseReason::Unreachable(kind));
             }
             kind => self.report(SoftError::Icmp(kind)),
@@ -36,11 +36,11 @@ impl Connection {
 ///
 /// Source: RFC 9293 §3.9.2.2 (SHLD-26), without code 4, which is path MTU discovery's (PMTU-2); for
 /// ICMPv6, RFC 5461 §2 (ICMP-8).
-const fn is_hard(kind: IcmpErrorKind) -> bool {
-    matches!(
-        kind,
-        IcmpErrorKind::ProtocolUnreachable
-            | IcmpErrorKind::PortUnreachable
-            | IcmpErrorKind::AdminProhibited
-    )
+fn is_hard(error: &IcmpError) -> bool {
+    match error.kind {
+        IcmpErrorKind::ProtocolUnreachable | IcmpErrorKind::PortUnreachable => true,
+        IcmpErrorKind::AdminProhibited => error.source.is_ipv6(),
+        // The kinds are wire's; whatever is added there is soft until it is named here.
+        _ => false,
+    }
 }
