@@ -207,9 +207,6 @@ impl Connection {
     /// The segment that opens: a SYN, or in SYN-RECEIVED a SYN-ACK. Sent again it is the same
     /// (TRAP-59).
     pub(super) fn poll_syn(&mut self, now: Instant) -> Option<TcpPacket> {
-        if !self.due.syn || self.snd.is_syn_acked() {
-            return None;
-        }
         self.due.syn = false;
         let is_answer = self.rcv.nxt != self.rcv.irs;
         let echo = if is_answer { Echo::Recent } else { Echo::None };
@@ -240,7 +237,7 @@ impl Connection {
             self.acks.on_ack_sent();
         }
         self.timers.set(Timer::Retransmit, now + self.recovery.rto(self.rto_bounds()));
-        Some(self.packet(segment, None))
+        Some(self.packet(segment))
     }
 
     /// Our SYN was acknowledged: ESTABLISHED, or one of the states that a remembered CLOSE leads

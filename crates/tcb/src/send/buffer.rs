@@ -76,22 +76,21 @@ impl SendBuffer {
         taken
     }
 
-    /// The octets from offset `from` on, at most `len` of them and fewer at the end, as slices;
-    /// copied once into one slice when they lie in more slices than a payload gathers.
-    pub(crate) fn slice(&mut self, from: u64, len: u32) -> Payload {
+    /// Puts the octets from offset `from` on, `len` of them, into an empty payload: as slices, or
+    /// copied into one slice when they lie in more than a payload gathers.
+    pub(crate) fn slice(&mut self, from: u64, len: u32, payload: &mut Payload) {
         let to = self.end.min(from + u64::from(len));
         debug_assert!(from >= self.start && from <= to, "sent text is still held");
         if self.end - (self.tail.len() as u64) < to {
             self.seal();
         }
-        let mut payload = Payload::new();
         let first = self.sealed.partition_point(|slice| slice.start <= from).saturating_sub(1);
         for slice in self.sealed.iter().skip(first).take_while(|slice| slice.start < to) {
             if payload.try_push(slice.part(from, to)).is_err() {
-                return self.copy(first, from, to);
+                *payload = self.copy(first, from, to);
+                return;
             }
         }
-        payload
     }
 
     /// Drops everything before offset `to`: it was acknowledged.
@@ -184,6 +183,12 @@ mod tests {
         (from..from + len as u64).map(|offset| (offset % 251) as u8).collect()
     }
 
+    fn slice(buffer: &mut SendBuffer, from: u64, len: u32) -> Payload {
+        let mut payload = Payload::new();
+        buffer.slice(from, len, &mut payload);
+        payload
+    }
+
     #[test]
     fn any_range_comes_back_as_written_whatever_the_writes_were() {
         let mut buffer = SendBuffer::default();
@@ -193,17 +198,17 @@ mod tests {
             assert_eq!(taken, len);
             written += len as u64;
             // Sealing at odd places must not show.
-            buffer.slice(written - 1, 1);
+            slice(&mut buffer, written - 1, 1);
         }
         let mut owned = Bytes::from(text(written, 777));
         assert_eq!(buffer.write_bytes(&mut owned, usize::MAX), 777);
         written += 777;
         for from in (0..written).step_by(613) {
-            let payload = buffer.slice(from, 1460);
+            let payload = slice(&mut buffer, from, 1460);
             let len = (written - from).min(1460) as usize;
             assert_eq!(payload.to_vec(), text(from, len), "from {from}");
         }
-        assert_eq!(buffer.slice(0, u32::MAX).to_vec(), text(0, written as usize));
+        assert_eq!(slice(&mut buffer, 0, u32::MAX).to_vec(), text(0, written as usize));
     }
 
     #[test]
@@ -215,7 +220,7 @@ mod tests {
             assert_eq!(buffer.start(), acked);
             let rest = (10_000 - acked) as usize;
             assert_eq!(buffer.len(), rest);
-            assert_eq!(buffer.slice(acked, u32::MAX).to_vec(), text(acked, rest));
+            assert_eq!(slice(&mut buffer, acked, u32::MAX).to_vec(), text(acked, rest));
         }
         buffer.release(10_000);
         assert_eq!((buffer.len(), buffer.sealed.len()), (0, 0));
@@ -230,7 +235,7 @@ mod tests {
         buffer.release(10);
         assert_eq!(buffer.write_bytes(&mut bytes, 60), 10);
         assert_eq!(bytes, text(70, 30));
-        assert_eq!(buffer.slice(10, 60).to_vec(), text(10, 60));
+        assert_eq!(slice(&mut buffer, 10, 60).to_vec(), text(10, 60));
     }
 
     #[test]
@@ -239,7 +244,7 @@ mod tests {
         let mut block = None;
         for offset in 0..10_000u64 {
             buffer.write(&text(offset, 1), usize::MAX);
-            let payload = buffer.slice(offset, 1);
+            let payload = slice(&mut buffer, offset, 1);
             assert_eq!(payload.to_vec(), text(offset, 1));
             let address = payload.slices()[0].as_ptr() as usize / 512;
             drop(payload);

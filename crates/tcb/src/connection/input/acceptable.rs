@@ -30,7 +30,7 @@ impl Connection {
     pub(super) fn check_acceptable(
         &mut self,
         now: Instant,
-        arrival: &mut Arrival,
+        arrival: &mut Arrival<'_>,
     ) -> Result<(), DropReason> {
         self.check_timestamp(now, arrival)?;
         if !is_acceptable(arrival.seg.seq, arrival.seg.len(), self.rcv.window()) {
@@ -42,7 +42,7 @@ impl Connection {
     }
 
     /// Step 8.1 (SM-PAWS-1 to SM-PAWS-4).
-    fn check_timestamp(&mut self, now: Instant, arrival: &Arrival) -> Result<(), DropReason> {
+    fn check_timestamp(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<(), DropReason> {
         if !self.negotiated.timestamps || arrival.seg.is_rst() {
             return Ok(());
         }
@@ -64,7 +64,7 @@ impl Connection {
     fn handle_unacceptable(
         &mut self,
         now: Instant,
-        arrival: &mut Arrival,
+        arrival: &mut Arrival<'_>,
     ) -> Result<(), DropReason> {
         match self.judge(arrival) {
             Unacceptable::Reset => Err(DropReason::OutOfWindow),
@@ -90,7 +90,7 @@ impl Connection {
     }
 
     /// Which of the rules SM-SEQ-6 to SM-SEQ-11 fits first, in the order of SM-SEQ-13.
-    fn judge(&self, arrival: &Arrival) -> Unacceptable {
+    fn judge(&self, arrival: &Arrival<'_>) -> Unacceptable {
         let seg = &arrival.seg;
         if seg.is_rst() {
             return Unacceptable::Reset;
@@ -120,7 +120,7 @@ impl Connection {
     fn handle_repeated_syn(
         &mut self,
         now: Instant,
-        arrival: &mut Arrival,
+        arrival: &mut Arrival<'_>,
     ) -> Result<(), DropReason> {
         if arrival.seg.ack.is_none() {
             self.due.syn = true;
@@ -139,7 +139,7 @@ impl Connection {
     fn handle_unacceptable_after_strip(
         &mut self,
         now: Instant,
-        arrival: &mut Arrival,
+        arrival: &mut Arrival<'_>,
     ) -> Result<(), DropReason> {
         if self.rcv.wnd() == 0 && arrival.seg.seq == self.rcv.nxt {
             self.acks.owe_now();
@@ -150,7 +150,7 @@ impl Connection {
     }
 
     /// SM-SEQ-7: an ACK, under the challenge limit if the segment has no text.
-    fn refuse(&mut self, now: Instant, arrival: &Arrival) -> DropReason {
+    fn refuse(&mut self, now: Instant, arrival: &Arrival<'_>) -> DropReason {
         self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
         if arrival.seg.payload.is_empty() {
             self.challenge(now);
@@ -166,14 +166,14 @@ impl Connection {
     }
 
     /// Processes the ACK field of a duplicate, and nothing else of it.
-    fn use_ack_only(&mut self, now: Instant, arrival: &mut Arrival) -> Result<(), DropReason> {
+    fn use_ack_only(&mut self, now: Instant, arrival: &mut Arrival<'_>) -> Result<(), DropReason> {
         strip(arrival);
         arrival.scope = Scope::AckOnly;
         self.process_ack(now, arrival)
     }
 
     /// Reports text that arrived before by D-SACK (RFC 2883 §4, SM-SEQ-12, PAWS-10).
-    fn report_duplicate(&mut self, arrival: &Arrival) {
+    fn report_duplicate(&mut self, arrival: &Arrival<'_>) {
         let text = arrival.seg.payload.len();
         let old = SeqRange::new(arrival.seq, (arrival.seq + text).min(self.rcv.nxt));
         if self.negotiated.sack && !old.is_empty() && self.rcv.nxt - old.start <= self.rcv.wnd_max {
@@ -186,7 +186,7 @@ impl Connection {
     ///
     /// Source: RFC 9293 §3.10.7.4 (SEQ-10, SM-SEQ-5, TRAP-19). A SYN is left for step 8.4
     /// (TRAP-62).
-    fn trim(&mut self, arrival: &mut Arrival) {
+    fn trim(&mut self, arrival: &mut Arrival<'_>) {
         if arrival.seg.is_syn() {
             return;
         }
@@ -218,7 +218,7 @@ fn is_acceptable(seq: SeqNum, len: u32, window: SeqRange) -> bool {
 }
 
 /// Takes text and FIN off a segment.
-fn strip(arrival: &mut Arrival) {
+fn strip(arrival: &mut Arrival<'_>) {
     arrival.seg.payload = Payload::new();
     arrival.seg.control = arrival.seg.control.without(Flags::FIN);
 }

@@ -18,7 +18,7 @@ impl Connection {
     pub(super) fn process_ack(
         &mut self,
         now: Instant,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
     ) -> Result<(), DropReason> {
         let Some(ack) = arrival.seg.ack else { return Err(DropReason::NoAck) };
         if !self.snd.is_syn_acked() {
@@ -41,7 +41,7 @@ impl Connection {
     fn complete_handshake(
         &mut self,
         now: Instant,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
         ack: SeqNum,
     ) -> Result<(), DropReason> {
         if !(self.snd.una < ack && ack <= self.snd.nxt) {
@@ -73,7 +73,7 @@ impl Connection {
     }
 
     /// SM-PAWS-5: TS.Recent moves only with segments that passed the ACK check too (DEC-19).
-    fn accept_timestamp(&mut self, now: Instant, arrival: &Arrival) {
+    fn accept_timestamp(&mut self, now: Instant, arrival: &Arrival<'_>) {
         if !self.negotiated.timestamps {
             return;
         }
@@ -83,7 +83,7 @@ impl Connection {
     }
 
     /// SM-ACK-6, SM-ACK-7: what is newly acknowledged, or the duplicate that says what is missing.
-    fn take_ack(&mut self, now: Instant, arrival: &Arrival, ack: SeqNum) {
+    fn take_ack(&mut self, now: Instant, arrival: &Arrival<'_>, ack: SeqNum) {
         if ack < self.snd.una {
             return;
         }
@@ -116,7 +116,7 @@ impl Connection {
 
     /// Without SACK, what RFC 5681 §2 calls a duplicate ACK: something is outstanding, no text, SYN
     /// or FIN, the same ACK, the same window (CC-14, TRAP-39).
-    fn is_duplicate_ack(&self, arrival: &Arrival, ack: SeqNum) -> bool {
+    fn is_duplicate_ack(&self, arrival: &Arrival<'_>, ack: SeqNum) -> bool {
         self.recovery.has_unacked()
             && arrival.scope == Scope::All
             && arrival.seg.is_empty()
@@ -156,7 +156,7 @@ impl Connection {
     }
 
     /// SM-ACK-8: the window, from segments that are new enough.
-    fn take_window(&mut self, now: Instant, arrival: &Arrival, ack: SeqNum) {
+    fn take_window(&mut self, now: Instant, arrival: &Arrival<'_>, ack: SeqNum) {
         if !self.snd.is_window_update(arrival.seq, ack) {
             return;
         }

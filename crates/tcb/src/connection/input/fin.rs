@@ -1,9 +1,8 @@
 //! Step 8.8: the FIN, once everything before it was taken.
 
-use super::{Arrival, Connection};
+use super::Connection;
 use crate::Instant;
 use crate::connection::StateEvent;
-use crate::drop_reason::DropReason;
 use crate::event::Events;
 
 impl Connection {
@@ -12,13 +11,9 @@ impl Connection {
     /// Source: RFC 9293 §3.10.7.4 (SM-FIN-2 to SM-FIN-6, CLOSE-7, CLOSE-8, TRAP-54). In FIN-WAIT-1
     /// the ACK step came first, so an ACK of our FIN in the same segment has led to FIN-WAIT-2
     /// already (CLOSE-9, TRAP-53).
-    pub(super) fn process_fin(
-        &mut self,
-        now: Instant,
-        _arrival: &Arrival,
-    ) -> Result<(), DropReason> {
+    pub(super) fn process_fin(&mut self, now: Instant) {
         if self.rcv.fin != Some(self.rcv.nxt) || !self.state.takes_text() {
-            return Ok(());
+            return;
         }
         self.rcv.nxt += 1;
         self.rcv.adv = self.rcv.adv.max(self.rcv.nxt);
@@ -26,6 +21,5 @@ impl Connection {
         self.waiting.answered_at = now;
         self.transition(StateEvent::PeerFin);
         self.events |= Events::PEER_CLOSED | Events::READABLE;
-        Ok(())
     }
 }

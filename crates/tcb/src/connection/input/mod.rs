@@ -16,11 +16,12 @@ use super::{Connection, State};
 use crate::Instant;
 use crate::drop_reason::DropReason;
 
-/// An arriving segment on its way through the steps.
+/// An arriving segment on its way through the steps. The segment stays where the caller has it: it is
+/// large to move.
 #[derive(Debug)]
-struct Arrival {
+struct Arrival<'a> {
     /// The segment, trimmed to the window.
-    seg: Segment,
+    seg: &'a mut Segment,
     /// SEG.SEQ before any trimming.
     seq: SeqNum,
     /// SEG.UP as a number, read before any trimming.
@@ -48,13 +49,17 @@ impl Connection {
     /// # Errors
     /// Why the segment, or what was left of it, was not used. State may have changed all the same:
     /// an old duplicate draws an ACK, a RST ends the connection.
-    pub fn handle_packet(&mut self, now: Instant, packet: TcpPacket) -> Result<(), DropReason> {
-        self.counters.segments_in += u64::from(packet.segments());
+    pub fn handle_packet(&mut self, now: Instant, mut packet: TcpPacket) -> Result<(), DropReason> {
+        let segments = packet.segments();
+        self.counters.segments_in += u64::from(segments);
         match self.state {
             State::Closed => return Err(DropReason::Closed),
             // The endpoint carries on there.
             State::TimeWait => return Err(DropReason::TimeWait),
-            State::SynSent => return self.arrive_in_syn_sent(now, packet),
+            State::SynSent => {
+                let mut arrival = self.arrival(&mut packet.segment, segments);
+                return self.arrive_in_syn_sent(now, &mut arrival);
+            }
             State::SynReceived
             | State::Established
             | State::FinWait1
@@ -63,38 +68,38 @@ impl Connection {
             | State::Closing
             | State::LastAck => {}
         }
-        let mut arrival = self.arrival(packet);
+        let mut arrival = self.arrival(&mut packet.segment, segments);
         self.check_acceptable(now, &mut arrival)?; // steps 8.1, 8.2
         self.check_reset(now, &arrival)?; // 8.3
         self.check_syn(now, &arrival)?; // 8.4
         self.process_ack(now, &arrival)?; // 8.5
         self.process_pending(now);
-        self.process_after_ack(now, arrival) // 8.6 to 8.8
+        self.process_after_ack(now, &mut arrival) // 8.6 to 8.8
     }
 
     /// The steps after the ACK: URG, text, FIN (SM-URG, SM-TEXT, SM-FIN).
-    fn process_after_ack(&mut self, now: Instant, mut arrival: Arrival) -> Result<(), DropReason> {
-        self.process_urgent(&arrival);
-        self.process_text(now, &mut arrival)?;
-        self.process_fin(now, &arrival)
+    fn process_after_ack(
+        &mut self,
+        now: Instant,
+        arrival: &mut Arrival<'_>,
+    ) -> Result<(), DropReason> {
+        self.process_urgent(arrival);
+        self.process_text(arrival)?;
+        self.process_fin(now);
+        Ok(())
     }
 
     /// Text and FIN that came with the SYN of a simultaneous open, once that is complete
     /// (SM-SYNSENT-8).
     fn process_pending(&mut self, now: Instant) {
-        if let Some(seg) = self.handshake.pending.take() {
-            let arrival = self.arrival_of(*seg, 1);
+        if let Some(mut seg) = self.handshake.pending.take() {
+            let mut arrival = self.arrival(&mut seg, 1);
             // It was not acknowledged yet: what is refused now comes again.
-            let _ = self.process_after_syn(now, arrival);
+            let _ = self.process_after_syn(now, &mut arrival);
         }
     }
 
-    fn arrival(&self, packet: TcpPacket) -> Arrival {
-        let segments = packet.segments();
-        self.arrival_of(packet.segment, segments)
-    }
-
-    fn arrival_of(&self, seg: Segment, segments: u32) -> Arrival {
+    fn arrival<'a>(&self, seg: &'a mut Segment, segments: u32) -> Arrival<'a> {
         let shift = if seg.is_syn() { 0 } else { self.snd.shift };
         Arrival {
             seq: seg.seq,

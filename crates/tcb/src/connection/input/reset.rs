@@ -14,7 +14,7 @@ impl Connection {
     pub(super) fn check_reset(
         &mut self,
         now: Instant,
-        arrival: &Arrival,
+        arrival: &Arrival<'_>,
     ) -> Result<(), DropReason> {
         if !arrival.seg.is_rst() {
             return Ok(());
@@ -47,7 +47,11 @@ impl Connection {
     /// open it returns the handshake to LISTEN.
     ///
     /// Source: RFC 5961 §4.2; RFC 9293 §3.10.7.4 (SM-SYN-1 to SM-SYN-3, BLIND-4, DEC-1).
-    pub(super) fn check_syn(&mut self, now: Instant, arrival: &Arrival) -> Result<(), DropReason> {
+    pub(super) fn check_syn(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival<'_>,
+    ) -> Result<(), DropReason> {
         if !arrival.seg.is_syn() {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use synack_wire::{Flags, TcpPacket};
+use synack_wire::Flags;
 
 use super::{Arrival, Connection};
 use crate::Instant;
@@ -15,9 +15,8 @@ impl Connection {
     pub(super) fn arrive_in_syn_sent(
         &mut self,
         now: Instant,
-        packet: TcpPacket,
+        arrival: &mut Arrival<'_>,
     ) -> Result<(), DropReason> {
-        let mut arrival = self.arrival(packet);
         let ack = arrival.seg.ack;
         let is_rst = arrival.seg.is_rst();
         // Equality with SND.NXT is not asked for (OPEN-9, TRAP-36).
@@ -39,7 +38,7 @@ impl Connection {
         if !arrival.seg.is_syn() {
             return Err(DropReason::NoSyn);
         }
-        self.take_syn(now, &arrival);
+        self.take_syn(now, arrival);
         arrival.seg.control = arrival.seg.control.without(Flags::SYN);
         arrival.seg.seq += 1;
         arrival.seq += 1;
@@ -56,7 +55,7 @@ impl Connection {
     }
 
     /// SM-SYNSENT-6: the peer's number, options and window (OPEN-6, TRAP-8).
-    fn take_syn(&mut self, now: Instant, arrival: &Arrival) {
+    fn take_syn(&mut self, now: Instant, arrival: &Arrival<'_>) {
         let options = &arrival.seg.options;
         self.negotiated = Negotiated::from_syn(&self.config, options, self.path.is_ipv6());
         self.synchronize(now, arrival.seq, options.timestamps.map(|timestamps| timestamps.value));
@@ -64,12 +63,12 @@ impl Connection {
     }
 
     /// SM-SYNSENT-8: a SYN without an ACK of ours. Text or FIN with it waits for ESTABLISHED.
-    fn open_simultaneously(&mut self, arrival: Arrival) {
+    fn open_simultaneously(&mut self, arrival: &mut Arrival<'_>) {
         self.snd.set_window(arrival.seq - 1, self.snd.iss, arrival.wnd);
         self.transition(StateEvent::PeerSyn);
         self.due.syn = true;
         if !arrival.seg.is_empty() {
-            self.handshake.pending = Some(Box::new(arrival.seg));
+            self.handshake.pending = Some(Box::new(core::mem::take(arrival.seg)));
         }
     }
 
@@ -77,7 +76,7 @@ impl Connection {
     pub(super) fn process_after_syn(
         &mut self,
         now: Instant,
-        mut arrival: Arrival,
+        arrival: &mut Arrival<'_>,
     ) -> Result<(), DropReason> {
         let window = self.rcv.wnd();
         if arrival.seg.len() > window {

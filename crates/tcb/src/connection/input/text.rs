@@ -3,7 +3,6 @@
 use synack_wire::{Payload, SeqRange};
 
 use super::{Arrival, Connection};
-use crate::Instant;
 use crate::drop_reason::DropReason;
 use crate::error::CloseReason;
 use crate::event::{Events, Release};
@@ -13,23 +12,19 @@ impl Connection {
     /// Takes the text of a segment that was trimmed to the window.
     ///
     /// Source: RFC 9293 §3.10.7.4 (SM-TEXT-1 to SM-TEXT-6).
-    pub(super) fn process_text(
-        &mut self,
-        _now: Instant,
-        arrival: &mut Arrival,
-    ) -> Result<(), DropReason> {
-        let payload = core::mem::take(&mut arrival.seg.payload);
+    pub(super) fn process_text(&mut self, arrival: &mut Arrival<'_>) -> Result<(), DropReason> {
+        let payload_len = arrival.seg.payload.len();
         let has_fin = arrival.seg.is_fin();
         if has_fin && self.state.takes_text() && self.rcv.fin.is_none() {
-            self.rcv.fin = Some(arrival.seg.seq + payload.len());
+            self.rcv.fin = Some(arrival.seg.seq + payload_len);
         }
-        if payload.is_empty() && !has_fin {
+        if payload_len == 0 && !has_fin {
             return Ok(());
         }
         if !self.state.takes_text() {
             return Err(DropReason::TextIgnored);
         }
-        if self.user.detached && !payload.is_empty() {
+        if self.user.detached && payload_len > 0 {
             // SM-TEXT-5: no one will read it, and the peer must learn that it is lost.
             self.due.reset = true;
             self.endpoint_events.release = Release::AfterReset;
@@ -37,26 +32,27 @@ impl Connection {
             return Err(DropReason::TextAfterClose);
         }
         if arrival.seg.seq == self.rcv.nxt {
-            self.take_in_order(payload, arrival.segments);
+            self.take_in_order(&mut arrival.seg.payload, arrival.segments);
             return Ok(());
         }
-        self.take_out_of_order(arrival, payload)
+        self.take_out_of_order(arrival)
     }
 
     /// SM-TEXT-1, SM-TEXT-3: appends, then everything that became contiguous.
-    fn take_in_order(&mut self, payload: Payload, segments: u32) {
+    fn take_in_order(&mut self, payload: &mut Payload, segments: u32) {
         if payload.is_empty() {
             return;
         }
         let len = payload.len();
         let before = self.rcv.nxt;
         if self.reassembly.is_empty() {
-            let slices = payload.into_iter();
-            slices.for_each(|slice| self.recv_buffer.push(slice, self.config.copy_below));
+            while let Some(slice) = payload.pop_first() {
+                self.recv_buffer.push(slice, self.config.copy_below);
+            }
             self.advance(len);
         } else {
             // Through reassembly, where the octets that came first stay.
-            self.fill_gap(payload);
+            self.fill_gap(core::mem::take(payload));
             self.acks.owe_now();
         }
         self.acks.on_text(len, segments);
@@ -67,10 +63,10 @@ impl Connection {
 
     fn fill_gap(&mut self, payload: Payload) {
         let place = Place { seq: self.rcv.nxt, nxt: self.rcv.nxt, offset: self.received };
-        let slices: Payload = payload;
-        if self.reassembly.insert(place, slices.clone(), self.config.copy_below) == Inserted::Full {
+        let inserted = self.reassembly.insert(place, payload.clone(), self.config.copy_below);
+        if inserted == Inserted::Full {
             // What is in order is taken however many ranges wait (robustness C2).
-            for slice in slices {
+            for slice in payload {
                 self.advance(slice.len() as u32);
                 self.recv_buffer.push(slice, self.config.copy_below);
             }
@@ -82,7 +78,8 @@ impl Connection {
     }
 
     /// SM-TEXT-2: keeps it aside, and says at once what is missing (CC-11, SHLD-31).
-    fn take_out_of_order(&mut self, arrival: &Arrival, payload: Payload) -> Result<(), DropReason> {
+    fn take_out_of_order(&mut self, arrival: &mut Arrival<'_>) -> Result<(), DropReason> {
+        let payload = core::mem::take(&mut arrival.seg.payload);
         self.acks.owe_duplicate(self.negotiated.sack);
         if payload.is_empty() {
             return Ok(());

@@ -1,7 +1,5 @@
 //! Segments without text: pure ACKs and resets; and the packet around any segment.
 
-use core::num::NonZeroU16;
-
 use synack_wire::{Flags, Options, Payload, Segment, SeqNum, TcpPacket};
 
 use super::super::handshake::ip_fields;
@@ -35,20 +33,33 @@ impl Connection {
             options: Options { timestamps, ..Options::default() },
             ..Segment::default()
         };
-        Some(self.packet(segment, None))
+        Some(self.packet(segment))
     }
 
     /// A pure ACK: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`; the number as SM-OUT-6.
     pub(super) fn ack_packet(&mut self, now: Instant) -> TcpPacket {
-        self.segment_packet(now, self.snd.bare_seq(), Text::default())
+        let seq = self.snd.bare_seq();
+        self.bare_packet(now, seq, Flags::NONE)
     }
 
-    /// A segment of a synchronized state: with the newest ACK, window and options, which settles
-    /// what was owed to the peer (SM-OUT-4, SM-OUT-5, DACK-7).
-    pub(super) fn segment_packet(&mut self, now: Instant, seq: SeqNum, text: Text) -> TcpPacket {
-        let options = text.options.unwrap_or_else(|| self.segment_options(now));
-        let wnd = self.next_window();
-        let (window, wnd) = window_field(&self.rcv, wnd);
+    /// A segment without text at `seq`.
+    pub(super) fn bare_packet(&mut self, now: Instant, seq: SeqNum, control: Flags) -> TcpPacket {
+        let options = self.segment_options(now);
+        let packet = self.segment_packet(seq, control, options);
+        self.count_sent(&packet);
+        packet
+    }
+
+    /// A segment of a synchronized state, still without text: with the newest ACK, window and
+    /// options, which settles what was owed to the peer (SM-OUT-4, SM-OUT-5, DACK-7).
+    #[inline]
+    pub(super) fn segment_packet(
+        &mut self,
+        seq: SeqNum,
+        control: Flags,
+        options: Options,
+    ) -> TcpPacket {
+        let (window, wnd) = window_field(&self.rcv, self.next_window());
         self.rcv.advertise(wnd);
         self.timestamps.last_ack_sent = self.rcv.nxt;
         self.acks.on_ack_sent();
@@ -56,16 +67,21 @@ impl Connection {
         if self.acks.due() == AckDue::None {
             self.timers.stop(Timer::DelayedAck);
         }
-        let segment = Segment {
-            seq,
-            ack: Some(self.rcv.nxt),
-            control: text.control,
-            window,
-            urgent: self.urgent_field(seq),
-            options,
-            payload: text.payload,
-        };
-        self.packet(segment, text.segment_size)
+        TcpPacket {
+            source: self.path.local(),
+            destination: self.path.remote(),
+            ip: self.ip_fields(),
+            segment_size: None,
+            segment: Segment {
+                seq,
+                ack: Some(self.rcv.nxt),
+                control,
+                window,
+                urgent: self.urgent_field(seq),
+                options,
+                payload: Payload::new(),
+            },
+        }
     }
 
     /// The options of a segment without SYN: timestamps, and SACK while something is missing.
@@ -84,21 +100,21 @@ impl Connection {
         options
     }
 
-    /// The packet around a segment.
-    pub(in crate::connection) fn packet(
-        &mut self,
-        segment: Segment,
-        segment_size: Option<NonZeroU16>,
-    ) -> TcpPacket {
+    /// The packet around a segment of the handshake, or a RST.
+    pub(in crate::connection) fn packet(&mut self, segment: Segment) -> TcpPacket {
         let packet = TcpPacket {
             source: self.path.local(),
             destination: self.path.remote(),
             ip: self.ip_fields(),
-            segment_size,
+            segment_size: None,
             segment,
         };
-        self.counters.segments_out += u64::from(packet.segments());
+        self.count_sent(&packet);
         packet
+    }
+
+    pub(super) fn count_sent(&mut self, packet: &TcpPacket) {
+        self.counters.segments_out += u64::from(packet.segments());
     }
 
     pub(in crate::connection) fn ip_fields(&self) -> synack_wire::IpFields {
@@ -126,16 +142,4 @@ impl Connection {
         let ahead = self.snd.up?.saturating_since(seq);
         (ahead > 0).then(|| u16::try_from(ahead).unwrap_or(u16::MAX))
     }
-}
-
-/// What a segment carries beside the newest ACK.
-#[derive(Debug, Default)]
-pub(super) struct Text {
-    /// FIN and PSH.
-    pub(super) control: Flags,
-    pub(super) payload: Payload,
-    /// Octets in each segment, for a super-segment.
-    pub(super) segment_size: Option<NonZeroU16>,
-    /// The options, if they were made already to know what room they leave.
-    pub(super) options: Option<Options>,
 }

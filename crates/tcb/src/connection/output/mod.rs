@@ -7,7 +7,8 @@ mod segmentize;
 
 pub(super) use hold::Hold;
 pub(super) use probe::Probe;
-use synack_wire::TcpPacket;
+use segmentize::TextPlan;
+use synack_wire::{SeqRange, TcpPacket};
 
 use super::{Connection, State};
 use crate::Instant;
@@ -26,6 +27,15 @@ impl TransmitLimits {
     pub const SINGLE: Self = Self { super_segment_max: 0 };
 }
 
+/// What carries text next.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    /// A range that is sent again.
+    Lost(SeqRange),
+    /// New text, a FIN, or both.
+    New(TextPlan),
+}
+
 impl Connection {
     /// The next packet to send, `None` when there is none for now.
     ///
@@ -33,23 +43,34 @@ impl Connection {
     /// the last; probes; an ACK that nothing else carried (RFC 9293 §3.10.7.4, SM-OUT-1 to
     /// SM-OUT-6).
     pub fn poll_transmit(&mut self, now: Instant, limits: TransmitLimits) -> Option<TcpPacket> {
-        if let Some(packet) = self.poll_reset(now) {
-            return Some(packet);
+        if self.due.reset || self.due.reset_at.is_some() {
+            return self.poll_reset(now);
         }
-        if let Some(packet) = self.poll_syn(now) {
-            return Some(packet);
+        if self.due.syn && !self.snd.is_syn_acked() {
+            return self.poll_syn(now);
         }
         if self.state.sends_text() {
-            let text = self
-                .poll_retransmission(now, limits)
-                .or_else(|| self.poll_text(now, limits))
-                .or_else(|| self.poll_last_resort(now, limits));
-            if text.is_some() {
-                return text;
+            match self.next_text(now, limits) {
+                Some(Next::Lost(lost)) => return Some(self.retransmission(now, lost)),
+                Some(Next::New(plan)) => return Some(self.new_text(now, plan)),
+                None => self.arm_send_timers(now),
             }
-            self.arm_send_timers(now);
         }
-        self.poll_probe(now).or_else(|| self.poll_ack(now))
+        if self.due.probe.is_some() {
+            return self.poll_probe(now).or_else(|| self.poll_ack(now));
+        }
+        self.poll_ack(now)
+    }
+
+    /// What carries text next: what is lost, then what is new, then what is probably lost.
+    fn next_text(&mut self, now: Instant, limits: TransmitLimits) -> Option<Next> {
+        if let Some(lost) = self.plan_retransmission(limits) {
+            return Some(Next::Lost(lost));
+        }
+        if let Some(plan) = self.plan_new_text(now, limits) {
+            return Some(Next::New(plan));
+        }
+        self.plan_last_resort(limits).map(Next::Lost)
     }
 
     /// Whether a call of [`poll_transmit`](Self::poll_transmit) is likely to give a packet. Cheap;

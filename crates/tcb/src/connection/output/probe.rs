@@ -2,10 +2,9 @@
 
 use core::time::Duration;
 
-use synack_wire::{Flags, SeqNum, SeqRange, TcpPacket};
+use synack_wire::{Flags, SeqRange, TcpPacket};
 
 use super::super::Connection;
-use super::control::Text;
 use crate::Instant;
 use crate::recovery::Sent;
 
@@ -36,7 +35,7 @@ impl Connection {
     ///
     /// Source: RFC 9293 §3.8.4 (KA-5, SHLD-12).
     fn keep_alive_probe(&mut self, now: Instant) -> TcpPacket {
-        self.segment_packet(now, self.snd.nxt - 1, Text::default())
+        self.bare_packet(now, self.snd.nxt - 1, Flags::NONE)
     }
 
     /// One octet, or the FIN, that the window does not take: the first that is unacknowledged, or
@@ -47,28 +46,27 @@ impl Connection {
             return None;
         }
         let seq = if self.recovery.has_unacked() { self.snd.una } else { self.snd.nxt };
-        let text = self.probe_text(seq)?;
+        let offset = self.offset_of(seq);
+        let is_text = self.snd.fin.is_none_or(|fin| seq < fin) && offset < self.send_buffer.end();
+        if !is_text && self.wants_fin() {
+            // ZWP-7: a FIN is probed like text.
+            self.snd.fin = Some(seq);
+        }
+        if !is_text && self.snd.fin != Some(seq) {
+            return None;
+        }
         if seq == self.snd.nxt {
             self.snd.nxt += 1;
             let probed = SeqRange::with_len(seq, 1);
             self.recovery.on_sent(now, probed, 1, Sent::Probe);
         }
         self.waiting.sent_at = now;
-        let packet = self.segment_packet(now, seq, text);
+        let control = if is_text { Flags::NONE } else { Flags::FIN };
+        let mut packet = self.bare_packet(now, seq, control);
+        if is_text {
+            self.send_buffer.slice(offset, 1, &mut packet.segment.payload);
+        }
         self.arm_send_timers(now);
         Some(packet)
-    }
-
-    /// The octet at `seq`, or the FIN (ZWP-7).
-    fn probe_text(&mut self, seq: SeqNum) -> Option<Text> {
-        let offset = self.offset_of(seq);
-        if self.snd.fin.is_none_or(|fin| seq < fin) && offset < self.send_buffer.end() {
-            let payload = self.send_buffer.slice(offset, 1);
-            return Some(Text { payload, ..Text::default() });
-        }
-        if self.wants_fin() {
-            self.snd.fin = Some(seq);
-        }
-        (self.snd.fin == Some(seq)).then(|| Text { control: Flags::FIN, ..Text::default() })
     }
 }

@@ -2,11 +2,10 @@
 
 use core::num::NonZeroU16;
 
-use synack_wire::{Flags, SeqRange, TcpPacket};
+use synack_wire::{Flags, Options, SeqRange, TcpPacket};
 
 use super::super::Connection;
 use super::TransmitLimits;
-use super::control::Text;
 use super::hold::{Held, HoldInputs};
 use crate::Instant;
 use crate::recovery::Sent;
@@ -42,11 +41,7 @@ impl Connection {
     /// The first retransmission of a recovery, or of a timeout, leaves whatever they say
     /// (RFC 5681 §3.2 step 3; RFC 6298 §5.4; ZWP-12). Otherwise: RFC 9293 §3.8.6 (SHLD-16);
     /// RFC 7323 §2.4 (WS-12).
-    pub(super) fn poll_retransmission(
-        &mut self,
-        now: Instant,
-        limits: TransmitLimits,
-    ) -> Option<TcpPacket> {
+    pub(super) fn plan_retransmission(&mut self, limits: TransmitLimits) -> Option<SeqRange> {
         if self.recovery.lost() == 0 {
             self.due.retransmit = false;
             return None;
@@ -57,11 +52,16 @@ impl Connection {
         }
         let forced = core::mem::take(&mut self.due.retransmit);
         let mss = self.smss();
-        let mut range = self.recovery.next_lost(limits.super_segment_max.max(mss))?;
+        let range = self.recovery.next_lost(limits.super_segment_max.max(mss))?;
         let room = if forced { range.len().min(mss) } else { self.room_to_retransmit(range, mss)? };
-        range.end = range.end.min(range.start + room);
+        Some(SeqRange::new(range.start, range.end.min(range.start + room)))
+    }
+
+    /// Sends a lost range again.
+    pub(super) fn retransmission(&mut self, now: Instant, lost: SeqRange) -> TcpPacket {
         let options = self.segment_options(now);
         let mss = self.effective_mss(options.encoded_len() as u32);
+        let mut range = lost;
         if mss < self.smss() {
             range.end = range.end.min(range.start + mss);
         }
@@ -69,9 +69,7 @@ impl Connection {
         self.counters.retransmissions = self.counters.retransmissions.wrapping_add(counted);
         self.recovery.on_retransmitted(now, range, mss);
         self.start_retransmit_timer(now);
-        let mut text = self.text_of(range, mss);
-        text.options = Some(options);
-        Some(self.segment_packet(now, range.start, text))
+        self.text_packet(range, mss, options)
     }
 
     /// How much of a lost range cwnd and the window allow, `None` for nothing.
@@ -90,11 +88,7 @@ impl Connection {
     }
 
     /// When neither lost nor new text can be sent, SACK recovery may send what is probably lost.
-    pub(super) fn poll_last_resort(
-        &mut self,
-        now: Instant,
-        limits: TransmitLimits,
-    ) -> Option<TcpPacket> {
+    pub(super) fn plan_last_resort(&mut self, limits: TransmitLimits) -> Option<SeqRange> {
         let room = self.congestion.cwnd().saturating_sub(self.recovery.in_flight());
         if !self.negotiated.sack
             || room < self.smss()
@@ -103,33 +97,24 @@ impl Connection {
         {
             return None;
         }
-        self.poll_retransmission(now, limits)
+        self.plan_retransmission(limits)
     }
 
-    /// New text, and the FIN behind the last of it (SM-OUT-3, CLOSE-2).
-    pub(super) fn poll_text(&mut self, now: Instant, limits: TransmitLimits) -> Option<TcpPacket> {
+    /// New text that may leave now, and the FIN behind the last of it (SM-OUT-3, CLOSE-2).
+    pub(super) fn plan_new_text(
+        &mut self,
+        now: Instant,
+        limits: TransmitLimits,
+    ) -> Option<TextPlan> {
         if self.unsent() == 0 && !self.wants_fin() {
             return None;
         }
         self.restart_after_idle(now);
-        let mut plan = self.plan_text(limits)?;
-        match plan.held {
-            Some(Wait::Cwnd) => {
-                self.recovery.on_cwnd_limited(self.snd.nxt);
-                return None;
-            }
-            Some(Wait::Window | Wait::Small(_)) => return None,
-            None => {}
+        let plan = self.plan_text(limits)?;
+        if plan.held == Some(Wait::Cwnd) {
+            self.recovery.on_cwnd_limited(self.snd.nxt);
         }
-        let options = self.segment_options(now);
-        let mss = self.effective_mss(options.encoded_len() as u32);
-        if mss < plan.mss {
-            // SACK blocks take room that the plan did not count on (MSS-2).
-            plan.fin &= plan.len <= mss;
-            plan.len = plan.len.min(mss);
-            plan.mss = mss;
-        }
-        Some(self.send_text(now, plan, options))
+        plan.held.is_none().then_some(plan)
     }
 
     /// What the next segment of new text would be, `None` if there is none.
@@ -181,14 +166,18 @@ impl Connection {
         })
     }
 
-    fn send_text(
-        &mut self,
-        now: Instant,
-        plan: TextPlan,
-        options: synack_wire::Options,
-    ) -> TcpPacket {
-        let start = self.snd.nxt;
-        let mut range = SeqRange::with_len(start, plan.len);
+    /// Sends new text as planned.
+    pub(super) fn new_text(&mut self, now: Instant, plan: TextPlan) -> TcpPacket {
+        let options = self.segment_options(now);
+        let mss = self.effective_mss(options.encoded_len() as u32);
+        let mut plan = plan;
+        if mss < plan.mss {
+            // SACK blocks take room that the plan did not count on (MSS-2).
+            plan.fin &= plan.len <= mss;
+            plan.len = plan.len.min(mss);
+            plan.mss = mss;
+        }
+        let mut range = SeqRange::with_len(self.snd.nxt, plan.len);
         if plan.fin {
             self.snd.fin = Some(range.end);
             range.end += 1;
@@ -197,15 +186,14 @@ impl Connection {
         self.hold.on_sent(plan.len, plan.mss, range.end);
         self.recovery.on_sent(now, range, plan.mss, Sent::Segment);
         self.start_retransmit_timer(now);
-        let mut text = self.text_of(range, plan.mss);
-        text.options = Some(options);
-        self.segment_packet(now, start, text)
+        self.text_packet(range, plan.mss, options)
     }
 
-    /// The text of a range, its FIN if that is in it, and PSH if it empties the send buffer.
+    /// The packet with the text of a range, its FIN if that is in it, and PSH if it empties the send
+    /// buffer.
     ///
     /// Source: RFC 9293 §3.9.1.2 (MUST-61, SHLD-27).
-    fn text_of(&mut self, range: SeqRange, mss: u32) -> Text {
+    fn text_packet(&mut self, range: SeqRange, mss: u32, options: Options) -> TcpPacket {
         let mut control = Flags::NONE;
         let fin = self.snd.fin.filter(|fin| range.contains(*fin));
         if fin.is_some() {
@@ -216,10 +204,13 @@ impl Connection {
         if len > 0 && offset + u64::from(len) == self.send_buffer.end() {
             control |= Flags::PSH;
         }
-        let payload = self.send_buffer.slice(offset, len);
-        let size = u16::try_from(mss).ok().and_then(NonZeroU16::new);
-        let segment_size = size.filter(|_| payload.len() > mss);
-        Text { control, payload, segment_size, options: None }
+        let mut packet = self.segment_packet(range.start, control, options);
+        self.send_buffer.slice(offset, len, &mut packet.segment.payload);
+        if len > mss {
+            packet.segment_size = u16::try_from(mss).ok().and_then(NonZeroU16::new);
+        }
+        self.count_sent(&packet);
+        packet
     }
 
     /// Text leaves: the retransmission timer runs, and neither persist nor override does
