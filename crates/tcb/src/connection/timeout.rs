@@ -8,6 +8,7 @@ use super::output::Probe;
 use super::{Connection, State};
 use crate::Instant;
 use crate::config::ConnectionConfig;
+use crate::congestion::CongestionSignal;
 use crate::error::CloseReason;
 use crate::event::SoftError;
 use crate::timers::Timer;
@@ -70,7 +71,9 @@ impl Connection {
             return;
         }
         self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
-        self.recovery.on_timeout(now, self.snd.nxt, self.congestion.as_mut());
+        if let Some(flight_size) = self.recovery.on_timeout(self.snd.nxt, self.congestion.cwnd()) {
+            self.congestion.on_congestion(now, CongestionSignal::Timeout, flight_size);
+        }
         self.due.retransmit = true;
         self.report_r1();
     }

@@ -21,7 +21,7 @@ use sent::SentQueue;
 use synack_wire::{SeqNum, SeqRange};
 
 use crate::Instant;
-use crate::congestion::{AckSample, CongestionController, CongestionSignal};
+use crate::congestion::AckSample;
 
 /// The episode that sending is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,15 +73,18 @@ pub(crate) struct AckArrival<'a> {
     pub(crate) mss: u32,
 }
 
-/// What an acknowledgment did.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// What an acknowledgment did. The caller tells the congestion controller, in the order of the
+/// fields.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct AckOutcome {
-    /// Numbers newly acknowledged cumulatively.
-    pub(crate) acked: u32,
     /// Whether the retransmission timer starts anew (RTO-14, NR-5).
     pub(crate) restart_timer: bool,
-    /// Whether fast recovery began.
-    pub(crate) recovery_began: bool,
+    /// Fast recovery is over.
+    pub(crate) recovered: bool,
+    /// Fast recovery began; FlightSize when it did.
+    pub(crate) lost: Option<u32>,
+    /// What was newly acknowledged, if anything was.
+    pub(crate) sample: Option<AckSample>,
 }
 
 impl LossRecovery {
@@ -130,11 +133,7 @@ impl LossRecovery {
     /// Takes an acknowledgment: what it delivered, what it says is lost, what it timed.
     ///
     /// Source: RFC 5681 §3.2; RFC 6582 §3.2; RFC 6675 §5; RFC 6298 §5.
-    pub(crate) fn on_ack(
-        &mut self,
-        arrival: AckArrival<'_>,
-        congestion: &mut dyn CongestionController,
-    ) -> AckOutcome {
+    pub(crate) fn on_ack(&mut self, arrival: AckArrival<'_>) -> AckOutcome {
         let in_flight_before = self.in_flight();
         let una = self.sent.first().map_or(arrival.ack, |record| record.range.start);
         let flight_size = arrival.nxt.saturating_since(una);
@@ -142,52 +141,44 @@ impl LossRecovery {
         let sacked_bytes = self.mark_sacked(&arrival);
         let rtt = self.sample(&arrival, done.sent_at, done.bytes, flight_size);
 
-        let mut outcome = AckOutcome { acked: done.bytes, ..AckOutcome::default() };
-        outcome.restart_timer = done.bytes > 0 && self.restarts_timer(&arrival);
+        let restart_timer = done.bytes > 0 && self.restarts_timer(&arrival);
         self.count_duplicates(&arrival, done.bytes, sacked_bytes, flight_size);
-        if done.bytes > 0 {
-            self.timeouts = 0;
-            self.leave_episode(&arrival, congestion);
-        }
-        match self.episode {
-            Episode::Fast { .. } => self.go_on(&arrival, done.bytes),
-            Episode::Open | Episode::Timeout { .. } => {
-                outcome.recovery_began = self.begin(&arrival, flight_size, congestion);
+        let recovered = done.bytes > 0 && self.leave_episode(&arrival);
+        let lost = match self.episode {
+            Episode::Fast { .. } => {
+                self.go_on(&arrival, done.bytes);
+                None
             }
-        }
-        if done.bytes > 0 || sacked_bytes > 0 {
-            congestion.on_ack(&AckSample {
-                now: arrival.now,
-                acked_bytes: done.bytes,
-                sacked_bytes,
-                in_flight_before,
-                rtt,
-                cwnd_limited: una < self.cwnd_limited,
-                in_recovery: matches!(self.episode, Episode::Fast { .. }),
-            });
-        }
-        outcome
+            Episode::Open => self.begin(&arrival, flight_size),
+            Episode::Timeout { .. } => None,
+        };
+        let sample = (done.bytes > 0 || sacked_bytes > 0).then_some(AckSample {
+            now: arrival.now,
+            acked_bytes: done.bytes,
+            sacked_bytes,
+            in_flight_before,
+            rtt,
+            cwnd_limited: una < self.cwnd_limited,
+            in_recovery: matches!(self.episode, Episode::Fast { .. }),
+        });
+        AckOutcome { restart_timer, recovered, lost, sample }
     }
 
     /// The retransmission timer expired: everything is sent again, from one segment on.
     ///
-    /// Source: RFC 6298 §5.4 to §5.6 (RTO-15); RFC 5681 §3.1 (CC-8 to CC-10); RFC 6582 §3.2 (NR-6);
-    /// RFC 2018 §5.1 (SACK-9).
-    pub(crate) fn on_timeout(
-        &mut self,
-        now: Instant,
-        nxt: SeqNum,
-        congestion: &mut dyn CongestionController,
-    ) {
+    /// Returns FlightSize if that is a signal of congestion: the first expiry for this segment
+    /// (CC-8, CC-9).
+    ///
+    /// Source: RFC 6298 §5.4 to §5.6 (RTO-15); RFC 5681 §3.1; RFC 6582 §3.2 (NR-6); RFC 2018 §5.1
+    /// (SACK-9).
+    pub(crate) fn on_timeout(&mut self, nxt: SeqNum, cwnd: u32) -> Option<u32> {
         let una = self.sent.first().map_or(nxt, |record| record.range.start);
         let mut flight_size = nxt.saturating_since(una);
         if matches!(self.episode, Episode::Timeout { .. }) {
             // What waits to be sent again since the last timeout is no measure of the network.
-            flight_size = flight_size.min(congestion.cwnd());
+            flight_size = flight_size.min(cwnd);
         }
-        if self.timeouts == 0 {
-            congestion.on_congestion(now, CongestionSignal::Timeout, flight_size);
-        }
+        let is_first = self.timeouts == 0;
         self.timeouts = self.timeouts.saturating_add(1);
         self.backoff.on_timeout();
         self.duplicates.reset();
@@ -195,6 +186,7 @@ impl LossRecovery {
         self.sent.mark_all_lost();
         self.recover = nxt;
         self.episode = Episode::Timeout { point: nxt };
+        is_first.then_some(flight_size)
     }
 
     /// The timer of the SYN expired; its retransmission is not kept here.
@@ -363,54 +355,48 @@ impl LossRecovery {
         !core::mem::replace(partial, true)
     }
 
-    /// Ends an episode whose point is acknowledged.
-    fn leave_episode(
-        &mut self,
-        arrival: &AckArrival<'_>,
-        congestion: &mut dyn CongestionController,
-    ) {
+    /// SND.UNA advanced: ends an episode whose point is acknowledged. Returns whether fast recovery
+    /// ended.
+    fn leave_episode(&mut self, arrival: &AckArrival<'_>) -> bool {
+        self.timeouts = 0;
         match self.episode {
             Episode::Fast { point, .. } if arrival.ack >= point => {
-                congestion.on_recovered(arrival.now);
                 self.duplicates.reset();
                 self.selective.reset();
                 self.episode = Episode::Open;
+                true
             }
-            Episode::Timeout { point } if arrival.ack >= point => self.episode = Episode::Open,
-            Episode::Open | Episode::Fast { .. } | Episode::Timeout { .. } => {}
+            Episode::Timeout { point } if arrival.ack >= point => {
+                self.episode = Episode::Open;
+                false
+            }
+            Episode::Open | Episode::Fast { .. } | Episode::Timeout { .. } => false,
         }
     }
 
-    /// Begins fast recovery if this ACK shows a loss. Returns whether it did.
+    /// Begins fast recovery if this ACK shows a loss, and returns FlightSize if it did.
     ///
     /// Source: RFC 5681 §3.2 (CC-13, CC-15); RFC 6582 §3.2 step 2 (NR-2); RFC 6675 §5 (SACK-20).
-    fn begin(
-        &mut self,
-        arrival: &AckArrival<'_>,
-        flight_size: u32,
-        congestion: &mut dyn CongestionController,
-    ) -> bool {
-        if self.sent.is_empty() || matches!(self.episode, Episode::Timeout { .. }) {
-            return false;
+    fn begin(&mut self, arrival: &AckArrival<'_>, flight_size: u32) -> Option<u32> {
+        if self.sent.is_empty() {
+            return None;
         }
-        // The numbers below `recover` were sent before the last episode began.
-        let is_new = arrival.ack > self.recover;
-        let enough = self.duplicates.count() >= DUPLICATES_FOR_LOSS;
-        let mut marked = self.sent.lost();
+        let lost_before = self.sent.lost();
         if arrival.sack.is_some() && self.sent.sacked() > 0 {
             self.selective.mark(&mut self.sent, self.highest_sacked, arrival.mss);
         }
-        marked = self.sent.lost() - marked;
-        if !(enough || marked > 0) || !(is_new || arrival.sack.is_some()) {
-            return false;
+        let marked = self.sent.lost() > lost_before;
+        let enough = self.duplicates.count() >= DUPLICATES_FOR_LOSS;
+        // Without SACK, duplicates of what was sent before the last episode prove nothing.
+        let is_new = arrival.ack > self.recover || arrival.sack.is_some();
+        if !(enough || marked) || !is_new {
+            return None;
         }
-        // CC-15: what Limited Transmit sent is no part of FlightSize here.
-        let flight_size = flight_size.saturating_sub(self.duplicates.limited_transmit());
-        congestion.on_congestion(arrival.now, CongestionSignal::Loss, flight_size);
         self.sent.mark_first_segment_lost();
         self.recover = arrival.nxt;
         self.episode = Episode::Fast { point: arrival.nxt, partial: false };
-        true
+        // CC-15: what Limited Transmit sent is no part of FlightSize here.
+        Some(flight_size.saturating_sub(self.duplicates.limited_transmit()))
     }
 
     /// Goes on with fast recovery: without SACK a partial ACK shows the next loss, with it the

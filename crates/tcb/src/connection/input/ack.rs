@@ -4,11 +4,12 @@ use synack_wire::SeqNum;
 
 use super::{Arrival, Connection, Scope, State};
 use crate::Instant;
+use crate::congestion::CongestionSignal;
 use crate::connection::StateEvent;
 use crate::drop_reason::DropReason;
 use crate::error::CloseReason;
 use crate::event::Events;
-use crate::recovery::AckArrival;
+use crate::recovery::{AckArrival, AckOutcome};
 use crate::timers::Timer;
 
 impl Connection {
@@ -90,27 +91,36 @@ impl Connection {
         let advances = ack > self.snd.una;
         let timestamps = arrival.seg.options.timestamps.filter(|_| self.negotiated.timestamps);
         let echoed_rtt = timestamps.and_then(|t| self.timestamps.echoed_rtt(now, t.echo));
-        let outcome = self.recovery.on_ack(
-            AckArrival {
-                now,
-                ack,
-                nxt: self.snd.nxt,
-                sack: self.negotiated.sack.then_some(arrival.seg.options.sack.as_slice()),
-                is_duplicate: self.is_duplicate_ack(arrival, ack),
-                echoed_rtt: echoed_rtt.filter(|_| advances),
-                mss: self.smss(),
-            },
-            self.congestion.as_mut(),
-        );
-        if outcome.recovery_began {
-            self.due.retransmit = true;
-            self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
-        }
+        let outcome = self.recovery.on_ack(AckArrival {
+            now,
+            ack,
+            nxt: self.snd.nxt,
+            sack: self.negotiated.sack.then_some(arrival.seg.options.sack.as_slice()),
+            is_duplicate: self.is_duplicate_ack(arrival, ack),
+            echoed_rtt: echoed_rtt.filter(|_| advances),
+            mss: self.smss(),
+        });
+        self.tell_congestion(now, &outcome);
         if advances {
             self.release_acked(now, ack);
         }
         if outcome.restart_timer {
             self.restart_retransmit_timer(now);
+        }
+    }
+
+    /// Tells the controller what loss recovery found.
+    fn tell_congestion(&mut self, now: Instant, outcome: &AckOutcome) {
+        if outcome.recovered {
+            self.congestion.on_recovered(now);
+        }
+        if let Some(flight_size) = outcome.lost {
+            self.congestion.on_congestion(now, CongestionSignal::Loss, flight_size);
+            self.due.retransmit = true;
+            self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
+        }
+        if let Some(sample) = &outcome.sample {
+            self.congestion.on_ack(sample);
         }
     }
 

@@ -16,7 +16,7 @@ use super::{Connection, State};
 use crate::Instant;
 use crate::drop_reason::DropReason;
 
-/// An arriving segment on its way through the steps. The segment stays where the caller has it: it is
+/// An arriving segment on its way through the steps; it stays where the caller has it, as it is
 /// large to move.
 #[derive(Debug)]
 struct Arrival<'a> {

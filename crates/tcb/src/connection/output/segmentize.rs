@@ -189,8 +189,8 @@ impl Connection {
         self.text_packet(range, plan.mss, options)
     }
 
-    /// The packet with the text of a range, its FIN if that is in it, and PSH if it empties the send
-    /// buffer.
+    /// The packet with the text of a range, its FIN if that is in it, and PSH if it empties the
+    /// send buffer.
     ///
     /// Source: RFC 9293 §3.9.1.2 (MUST-61, SHLD-27).
     fn text_packet(&mut self, range: SeqRange, mss: u32, options: Options) -> TcpPacket {
