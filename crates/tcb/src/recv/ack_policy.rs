@@ -1,7 +1,6 @@
-//! Which acknowledgment is owed, and how urgently; and how many challenges may still be answered.
+//! Which acknowledgment is owed, and how urgently.
 
-use core::time::Duration;
-
+use super::ChallengeLimit;
 use crate::Instant;
 
 /// How urgently an acknowledgment is owed.
@@ -29,22 +28,19 @@ pub(crate) struct AckPolicy {
     quick_left: u8,
     /// Duplicate ACKs owed to a peer that counts them, as SACK is not in use.
     duplicates: u8,
-    /// Challenge ACKs sent since `challenge_window`.
-    challenges: u8,
-    challenge_window: Option<Instant>,
+    challenges: ChallengeLimit,
 }
 
 impl AckPolicy {
     /// Nothing owed; `quick_acks` segments will be acknowledged at once.
-    pub(crate) const fn new(quick_acks: u8) -> Self {
+    pub(crate) fn new(quick_acks: u8) -> Self {
         Self {
             due: AckDue::None,
             unacked: 0,
             segment_max: 0,
             quick_left: quick_acks,
             duplicates: 0,
-            challenges: 0,
-            challenge_window: None,
+            challenges: ChallengeLimit::default(),
         }
     }
 
@@ -87,22 +83,19 @@ impl AckPolicy {
         self.owe(AckDue::Now);
     }
 
-    /// Records that a challenge ACK is owed, unless this connection sent its share.
-    ///
-    /// At most 10 in any 5 seconds, counted per connection so that no one learns anything of
-    /// another. Source: RFC 5961 §7 (BLIND-8), erratum 4772 (BLIND-9). Returns whether it is owed.
+    /// Records that a challenge ACK is owed, unless this connection sent its share. Returns whether
+    /// it is owed.
     pub(crate) fn challenge(&mut self, now: Instant) -> bool {
-        let open = self.challenge_window.is_some_and(|since| now.since(since) < CHALLENGE_WINDOW);
-        if !open {
-            self.challenge_window = Some(now);
-            self.challenges = 0;
+        let allowed = self.challenges.allows(now);
+        if allowed {
+            self.owe(AckDue::Now);
         }
-        if self.challenges >= CHALLENGES_MAX {
-            return false;
-        }
-        self.challenges += 1;
-        self.owe(AckDue::Now);
-        true
+        allowed
+    }
+
+    /// How many challenge ACKs may still leave: what a folded handshake keeps.
+    pub(crate) fn challenges(&mut self) -> &mut ChallengeLimit {
+        &mut self.challenges
     }
 
     /// Records that a segment with the newest ACK left.
@@ -116,10 +109,6 @@ impl AckPolicy {
         self.due = self.due.max(due);
     }
 }
-
-/// RFC 5961 §7.
-const CHALLENGES_MAX: u8 = 10;
-const CHALLENGE_WINDOW: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
@@ -170,16 +159,5 @@ mod tests {
         assert_eq!(acks.due(), AckDue::Now);
         acks.on_ack_sent();
         assert_eq!(acks.due(), AckDue::None);
-    }
-
-    #[test]
-    fn blind_8_ten_challenges_in_five_seconds_and_no_more() {
-        let mut acks = AckPolicy::new(0);
-        let at = Instant::from_millis;
-        for index in 0..25 {
-            assert_eq!(acks.challenge(at(1_000 + index)), index < 10, "challenge {index}");
-        }
-        assert!(!acks.challenge(at(5_999)));
-        assert!(acks.challenge(at(6_000)));
     }
 }

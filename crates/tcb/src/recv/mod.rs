@@ -10,12 +10,14 @@
 
 mod ack_policy;
 mod buffer;
+mod challenge_limit;
 mod reassembly;
 mod sack;
 mod window;
 
 pub(crate) use ack_policy::{AckDue, AckPolicy};
 pub(crate) use buffer::RecvBuffer;
+pub(crate) use challenge_limit::ChallengeLimit;
 pub(crate) use reassembly::{Inserted, Place, Reassembly};
 pub(crate) use sack::SackReport;
 use synack_wire::{SeqNum, SeqRange};
