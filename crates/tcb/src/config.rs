@@ -178,6 +178,20 @@ impl ConnectionConfig {
     /// The default user timeout (RFC 9293 §3.9.1.1, UTO-1).
     pub const USER_TIMEOUT_DEFAULT: Duration = Duration::from_mins(5);
 
+    /// The configuration with every value in its range: the same one if it was.
+    pub(crate) fn clamped(config: Arc<Self>) -> Arc<Self> {
+        let mut copy = Self::clone(&config);
+        copy.clamp();
+        if copy.bounded() == config.bounded() { config } else { Arc::new(copy) }
+    }
+
+    /// What [`clamp`](Self::clamp) may change.
+    fn bounded(&self) -> impl PartialEq + use<> {
+        let buffers = (self.receive_buffer, self.send_buffer);
+        let times = (self.ack_delay, self.rto_min, self.rto_max);
+        (buffers, times, self.retransmissions_r1, self.dscp, self.hop_limit)
+    }
+
     /// Moves every value into the range that its rule allows.
     pub(crate) fn clamp(&mut self) {
         self.receive_buffer = self.receive_buffer.clamp(1, BUFFER_LEN_MAX);

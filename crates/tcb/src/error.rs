@@ -57,6 +57,8 @@ pub enum ConnectError {
     NoPort,
     /// The endpoint has as many connections as it may (SM-OPEN-6).
     TooManyConnections,
+    /// The listener to be turned into a connection is closed (SM-OPEN-7).
+    NotListening,
 }
 
 impl fmt::Display for ConnectError {
@@ -69,6 +71,7 @@ impl fmt::Display for ConnectError {
             Self::AlreadyExists => "connection already exists",
             Self::NoPort => "no ephemeral port is free",
             Self::TooManyConnections => "insufficient resources",
+            Self::NotListening => "the listener is closed",
         })
     }
 }

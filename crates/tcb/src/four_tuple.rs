@@ -65,6 +65,11 @@ impl FourTuple {
         }
     }
 
+    /// The tuple with another zone for its link-local addresses (IP-11).
+    pub(crate) const fn in_zone(self, zone: u32) -> Self {
+        Self { scope: zone, ..self }
+    }
+
     /// Whether the addresses are IPv6.
     pub fn is_ipv6(&self) -> bool {
         Ipv6Addr::from(self.remote).to_ipv4_mapped().is_none()

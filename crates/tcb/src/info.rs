@@ -1,5 +1,5 @@
 //! What a connection can tell of itself: STATUS of RFC 9293 §3.10.6, and more like the kernel's
-//! TCP_INFO.
+//! TCP_INFO; and what an endpoint counts.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -82,4 +82,40 @@ pub struct Counters {
     pub challenge_acks: u32,
     /// Zero-window and keep-alive probes sent.
     pub probes: u32,
+}
+
+/// What an endpoint counts beside its connections. Each wraps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct EndpointCounters {
+    /// Active opens.
+    pub connects: u64,
+    /// Connections that passive opens led to.
+    pub accepts: u64,
+    /// SYNs answered with a SYN-ACK and kept half open.
+    pub syns_queued: u64,
+    /// SYN-ACKs sent, those sent again and those with a cookie included.
+    pub syn_acks_sent: u64,
+    /// SYN-ACKs sent again because no answer came in time.
+    pub syn_acks_retransmitted: u64,
+    /// Half-open handshakes given up because no answer came.
+    pub half_open_expired: u64,
+    /// SYN-ACKs with a cookie.
+    pub cookies_sent: u64,
+    /// Handshakes that a cookie completed.
+    pub cookies_valid: u64,
+    /// ACKs without a valid cookie, while cookies were about.
+    pub cookies_invalid: u64,
+    /// Handshakes not completed because the accept queue was full.
+    pub accept_queue_full: u64,
+    /// Resets sent for segments that belong to no connection, or to a handshake not complete.
+    pub resets_sent: u64,
+    /// Resets not sent because of the limit (RST-15).
+    pub resets_limited: u64,
+    /// Connections that entered TIME-WAIT.
+    pub time_waits: u64,
+    /// TIME-WAIT records dropped before their time, at the bound.
+    pub time_wait_evicted: u64,
+    /// Connections in TIME-WAIT that a SYN opened anew (RFC 6191).
+    pub time_wait_reused: u64,
 }

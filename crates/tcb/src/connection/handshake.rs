@@ -18,7 +18,9 @@ use crate::config::ConnectionConfig;
 use crate::event::Events;
 use crate::info::Counters;
 use crate::recovery::LossRecovery;
-use crate::recv::{AckPolicy, Reassembly, RecvBuffer, RecvSequence, SackReport, shift_for};
+use crate::recv::{
+    AckPolicy, ChallengeLimit, Reassembly, RecvBuffer, RecvSequence, SackReport, shift_for,
+};
 use crate::send::{SendBuffer, SendSequence};
 use crate::timers::{Timer, TimerTable};
 use crate::{FourTuple, Instant};
@@ -68,6 +70,10 @@ pub(crate) struct SynRecord {
     pub(crate) sent_at: Option<Instant>,
     /// How often it was sent again.
     pub(crate) retransmissions: u8,
+    /// Whether the SYN-ACK left more than once for another reason.
+    is_ambiguous: bool,
+    /// How many challenge ACKs may still leave.
+    challenges: ChallengeLimit,
 }
 
 impl SynRecord {
@@ -88,6 +94,42 @@ impl SynRecord {
             received_at: now,
             sent_at: None,
             retransmissions: 0,
+            is_ambiguous: false,
+            challenges: ChallengeLimit::default(),
+        }
+    }
+
+    /// The SYN-ACK leaves once more because the peer's SYN came again (OPEN-15). No answer to it times
+    /// the round trip any more (RTO-8).
+    pub(crate) fn sent_again(&mut self, now: Instant) {
+        self.sent_at = Some(now);
+        self.is_ambiguous = true;
+    }
+
+    /// Takes back what the connection, unfolded from this record and still in SYN-RECEIVED, did.
+    pub(crate) fn fold(&mut self, connection: &mut Connection) {
+        self.challenges = *connection.acks.challenges();
+    }
+
+    /// The record of a handshake that left no state: what its last ACK brought back (SYNC-10).
+    pub(crate) fn from_cookie(
+        now: Instant,
+        identity: Identity,
+        irs: SeqNum,
+        negotiated: Negotiated,
+        ack: &Segment,
+    ) -> Self {
+        Self {
+            identity,
+            irs,
+            window: ack.window,
+            negotiated,
+            ts_recent: ack.options.timestamps.map_or(0, |timestamps| timestamps.value),
+            received_at: now,
+            sent_at: None,
+            retransmissions: 0,
+            is_ambiguous: false,
+            challenges: ChallengeLimit::default(),
         }
     }
 
@@ -132,13 +174,18 @@ impl Connection {
         let mut connection =
             Self::new(now, record.identity, config, State::SynReceived, Opened::Passive);
         connection.negotiated = record.negotiated;
+        // The SYN-ACK, whose echo may time the handshake, left before now.
+        connection.timestamps =
+            TimestampState::new(record.received_at, record.identity.timestamp_offset);
+        *connection.acks.challenges() = record.challenges;
         connection.snd.nxt = connection.snd.iss + 1;
         connection.snd.set_window(record.irs, record.identity.iss, u32::from(record.window));
         connection.synchronize(now, record.irs, Some(record.ts_recent));
         connection.timestamps.last_ack_sent = connection.rcv.nxt;
         connection.handshake.opened_at = record.received_at;
         connection.handshake.syn_sent_at = record.sent_at;
-        connection.handshake.retransmissions = u32::from(record.retransmissions);
+        connection.handshake.retransmissions =
+            u32::from(record.retransmissions) + u32::from(record.is_ambiguous);
         connection.congestion = connection.config.congestion.build(now, connection.smss());
         connection
     }

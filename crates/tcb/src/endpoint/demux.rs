@@ -1,0 +1,93 @@
+//! The way from a four-tuple to what lives there: one keyed hash, one lookup.
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::ConnectionId;
+use crate::FourTuple;
+use crate::keyed_hash::KeyedHash;
+use crate::linked_slab::Key;
+
+/// What lives on a four-tuple.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Target {
+    /// A connection.
+    Connection(ConnectionId),
+    /// A half-open handshake, at its place in the queue.
+    HalfOpen(Key),
+}
+
+/// Four-tuples in use.
+///
+/// The hash is keyed, so that no one can choose four-tuples that meet in one place (robustness G1).
+/// The table is never walked, so its order shows nowhere.
+#[derive(Clone, Debug)]
+pub(super) struct DemuxTable {
+    table: HashTable<(FourTuple, Target)>,
+    key: KeyedHash,
+}
+
+impl DemuxTable {
+    /// An empty table with a key of its own.
+    pub(super) fn new(key: KeyedHash) -> Self {
+        Self { table: HashTable::new(), key }
+    }
+
+    /// What lives on `path`.
+    pub(super) fn get(&self, path: &FourTuple) -> Option<Target> {
+        let found = self.table.find(hash(&self.key, path), |(other, _)| other == path);
+        found.map(|(_, target)| *target)
+    }
+
+    /// Puts `target` on `path`, in the place of what may live there.
+    pub(super) fn insert(&mut self, path: FourTuple, target: Target) {
+        let Self { table, key } = self;
+        let rehash = |(path, _): &(FourTuple, Target)| hash(key, path);
+        match table.entry(hash(key, &path), |(other, _)| *other == path, rehash) {
+            Entry::Occupied(mut entry) => entry.get_mut().1 = target,
+            Entry::Vacant(entry) => {
+                entry.insert((path, target));
+            }
+        }
+    }
+
+    /// Takes `target` off `path`, unless something else lives there by now.
+    pub(super) fn remove(&mut self, path: &FourTuple, target: Target) {
+        let Self { table, key } = self;
+        let entry = table.find_entry(hash(key, path), |entry| *entry == (*path, target));
+        if let Ok(entry) = entry {
+            entry.remove();
+        }
+    }
+}
+
+fn hash(key: &KeyedHash, path: &FourTuple) -> u64 {
+    key.for_table(&path.key_octets())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyed_hash::Purpose;
+
+    fn path(port: u16) -> FourTuple {
+        FourTuple::new("10.0.0.1:80".parse().unwrap(), ([10, 0, 0, 2], port).into())
+    }
+
+    #[test]
+    fn every_path_leads_to_what_was_put_there_last() {
+        let mut demux = DemuxTable::new(KeyedHash::derive(&[3; 32], Purpose::Demux));
+        for port in 1..5_000 {
+            demux.insert(path(port), Target::HalfOpen(u32::from(port)));
+        }
+        demux.insert(path(7), Target::HalfOpen(9_999));
+        for port in 1..5_000 {
+            let key = if port == 7 { 9_999 } else { u32::from(port) };
+            assert_eq!(demux.get(&path(port)), Some(Target::HalfOpen(key)));
+        }
+        demux.remove(&path(7), Target::HalfOpen(7));
+        assert!(demux.get(&path(7)).is_some(), "something else lives there");
+        demux.remove(&path(7), Target::HalfOpen(9_999));
+        assert_eq!(demux.get(&path(7)), None);
+    }
+}

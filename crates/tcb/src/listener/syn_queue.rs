@@ -1,0 +1,159 @@
+//! Half-open handshakes: SYN-RECEIVED folded small, and when each SYN-ACK leaves again.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use synack_wire::TcpPacket;
+
+use super::ListenerId;
+use crate::Instant;
+use crate::config::ConnectionConfig;
+use crate::connection::SynRecord;
+use crate::linked_slab::{Key, LinkedSlab, List};
+
+/// A half-open handshake in the queue.
+#[derive(Clone, Debug)]
+pub(crate) struct HalfOpen {
+    /// What its connection will be.
+    pub(crate) record: SynRecord,
+    /// The listener whose place it takes.
+    pub(crate) listener: ListenerId,
+    /// What its connection will be configured with.
+    pub(crate) config: Arc<ConnectionConfig>,
+    retries_max: u8,
+    /// When the SYN-ACK is due again, or the handshake is over.
+    due_at: Instant,
+    stage: Stage,
+}
+
+/// What a handshake waits for: which list it is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// For the last ACK, for the time of this step of the back-off.
+    Waiting(u8),
+    /// For the next visit: its SYN-ACK is to be sent again.
+    Owed,
+}
+
+/// The half-open handshakes of all listeners. Each listener bounds its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SynQueue {
+    entries: LinkedSlab<HalfOpen>,
+    /// One list for each step of the back-off: those on one all wait the same time.
+    waiting: [List; STEPS],
+    owed: List,
+}
+
+impl SynQueue {
+    /// How many handshakes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The handshake at `key`.
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut HalfOpen> {
+        self.entries.get_mut(key)
+    }
+
+    /// The handshake at `key`.
+    pub(crate) fn get(&self, key: Key) -> Option<&HalfOpen> {
+        self.entries.get(key)
+    }
+
+    /// Keeps a handshake whose first SYN-ACK leaves now.
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        mut record: SynRecord,
+        listener: ListenerId,
+        retries_max: u8,
+        config: Arc<ConnectionConfig>,
+    ) -> Key {
+        record.sent_at = Some(now);
+        let stage = Stage::Waiting(0);
+        let due_at = now + interval(0);
+        let entry = HalfOpen { record, listener, config, retries_max, due_at, stage };
+        self.entries.push_back(&mut self.waiting[0], entry)
+    }
+
+    /// Takes the handshake at `key` out.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<HalfOpen> {
+        let stage = self.entries.get(key)?.stage;
+        let list = list_of(&mut self.waiting, &mut self.owed, stage);
+        self.entries.remove(list, key)
+    }
+
+    /// The first handshake of `listener`, if it has any.
+    pub(crate) fn first_of(&self, listener: ListenerId) -> Option<Key> {
+        let is_its = |key: &Key| self.entries.get(*key).is_some_and(|e| e.listener == listener);
+        self.entries.keys().find(is_its)
+    }
+
+    /// Lets what is due happen: a SYN-ACK becomes owed, or the handshake is over; then its key is
+    /// returned, for the caller to remove it and to call again.
+    ///
+    /// Source: RFC 9293 §3.10.8 (SM-TIMER-3); DEC-18 (robustness A5).
+    pub(crate) fn first_expired(&mut self, now: Instant) -> Option<Key> {
+        for step in 0..STEPS {
+            while let Some(key) = self.waiting[step].front() {
+                let entry = self.entries.get_mut(key)?;
+                if entry.due_at > now {
+                    break;
+                }
+                if entry.record.retransmissions >= entry.retries_max {
+                    return Some(key);
+                }
+                entry.stage = Stage::Owed;
+                self.entries.unlink(&mut self.waiting[step], key);
+                self.entries.link_back(&mut self.owed, key);
+            }
+        }
+        None
+    }
+
+    /// The next SYN-ACK that leaves again. Its time runs from now: a device that was full costs one
+    /// step of the back-off at most.
+    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<TcpPacket> {
+        let key = self.owed.front()?;
+        let entry = self.entries.get_mut(key)?;
+        let record = &mut entry.record;
+        record.sent_at = Some(now);
+        record.retransmissions = record.retransmissions.saturating_add(1);
+        let step = record.retransmissions.min(LAST_STEP);
+        entry.stage = Stage::Waiting(step);
+        entry.due_at = now + interval(step);
+        let packet = entry.record.syn_ack(now, &entry.config);
+        self.entries.unlink(&mut self.owed, key);
+        self.entries.link_back(&mut self.waiting[usize::from(step)], key);
+        Some(packet)
+    }
+
+    /// When [`first_expired`](Self::first_expired) has something to do; not while only SYN-ACKs are owed.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let fronts = self.waiting.iter().filter_map(List::front);
+        fronts.filter_map(|key| self.entries.get(key)).map(|entry| entry.due_at).min()
+    }
+
+    /// Whether a SYN-ACK is owed.
+    pub(crate) fn wants_transmit(&self) -> bool {
+        self.owed.front().is_some()
+    }
+}
+
+fn list_of<'a>(waiting: &'a mut [List; STEPS], owed: &'a mut List, stage: Stage) -> &'a mut List {
+    match stage {
+        Stage::Waiting(step) => &mut waiting[usize::from(step.min(LAST_STEP))],
+        Stage::Owed => owed,
+    }
+}
+
+/// How long the SYN-ACK of this step is waited for: 1 s, then double, at most 128 s.
+///
+/// Source: RFC 6298 §2.1, §5.5 (RTO-1); DEC-18.
+fn interval(step: u8) -> Duration {
+    Duration::from_secs(1 << step.min(LAST_STEP))
+}
+
+/// The back-off stops doubling here.
+const LAST_STEP: u8 = 7;
+const STEPS: usize = LAST_STEP as usize + 1;
