@@ -104,7 +104,7 @@ impl Connection {
     /// As [`read`](Self::read).
     pub fn read_bytes(
         &mut self,
-        now: Instant,
+        _now: Instant,
         bytes_max: usize,
     ) -> Result<Option<Bytes>, ReadError> {
         if self.recv_buffer.is_empty() {
