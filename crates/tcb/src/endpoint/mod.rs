@@ -150,13 +150,14 @@ impl Endpoint {
         self.listeners.on(id)
     }
 
-    /// CLOSE in LISTEN: the name is gone, and so are the half-open handshakes. What was accepted and
-    /// not yet taken is the caller's to abort.
+    /// CLOSE in LISTEN: the name is gone; half-open handshakes are aborted, and their peers told as
+    /// far as the limit of resets allows. What was accepted and not yet taken is the caller's to
+    /// abort.
     ///
     /// Source: RFC 9293 §3.10.4 (SM-CLOSE-2, SM-CLOSE-10).
     pub fn close_listener(&mut self, _now: Instant, id: ListenerId) {
-        while let Some(key) = self.syn_queue.first_of(id) {
-            self.forget_half_open(key);
+        for (path, key) in self.syn_queue.abort_all(id) {
+            self.demux.remove(&path, Target::HalfOpen(key));
         }
         self.listeners.remove(id);
     }
@@ -201,9 +202,15 @@ impl Endpoint {
         }
     }
 
-    /// The next packet that the endpoint itself sends: a SYN-ACK once more.
+    /// The next packet that the endpoint itself sends: a RST for a handshake whose listener was
+    /// closed, a SYN-ACK once more.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<TcpPacket> {
-        let packet = self.syn_queue.poll_transmit(now)?;
+        while let Some(reset) = self.syn_queue.poll_reset(now) {
+            if self.allows_reset(now) {
+                return Some(reset);
+            }
+        }
+        let packet = self.syn_queue.poll_syn_ack(now)?;
         self.counters.syn_acks_sent += 1;
         self.counters.syn_acks_retransmitted += 1;
         Some(packet)
@@ -281,6 +288,14 @@ impl Endpoint {
         if let Some(listener) = self.listeners.get_mut(entry.listener) {
             listener.on_half_open_gone();
         }
+    }
+
+    /// Whether a RST that no connection sends may leave (RST-15).
+    fn allows_reset(&mut self, now: Instant) -> bool {
+        let allowed = self.reset_limit.allows(now);
+        self.counters.resets_sent += u64::from(allowed);
+        self.counters.resets_limited += u64::from(!allowed);
+        allowed
     }
 
     /// The IP header fields of a segment that no connection sends.

@@ -124,7 +124,7 @@ impl Endpoint {
                 self.forget_half_open(key);
                 Route::Drop(reason)
             }
-            Unfolded::Reply(reply) => self.reply(now, reply, DropReason::ResetLimit),
+            Unfolded::Reply(reply) => self.reply(now, reply),
             Unfolded::Dropped(reason) => Route::Drop(reason),
         }
     }
@@ -214,8 +214,7 @@ impl Endpoint {
         let key = self.syn_queue.insert(now, record, id, retries_max, config);
         self.demux.insert(path, Target::HalfOpen(key));
         self.counters.syns_queued += 1;
-        self.counters.syn_acks_sent += 1;
-        Route::Reply(syn_ack)
+        self.reply(now, syn_ack)
     }
 
     /// SM-LISTEN-5 (SYNC-1, SYNC-2, SYNC-11, SYNC-13): the SYN-ACK says it all, once.
@@ -243,8 +242,7 @@ impl Endpoint {
             timestamps.value = cookie_timestamp(now, identity.timestamp_offset, &negotiated);
         }
         self.counters.cookies_sent += 1;
-        self.counters.syn_acks_sent += 1;
-        Route::Reply(syn_ack)
+        self.reply(now, syn_ack)
     }
 
     /// SM-LISTEN-2: an ACK with a valid cookie opens a connection (SYNC-5, SYNC-6, SYNC-10).
@@ -281,7 +279,7 @@ impl Endpoint {
                 self.accept(id, path, connection)
             }
             Unfolded::Gone(reason) | Unfolded::Dropped(reason) => Route::Drop(reason),
-            Unfolded::Reply(reply) => self.reply(now, reply, DropReason::ResetLimit),
+            Unfolded::Reply(reply) => self.reply(now, reply),
         }
     }
 
@@ -309,23 +307,17 @@ impl Endpoint {
     fn refuse(&mut self, now: Instant, path: &FourTuple, packet: &TcpPacket) -> Route {
         let ip = self.ip_fields(path);
         match reset_for(packet, ip) {
-            Some(reset) => self.reply(now, reset, DropReason::ResetLimit),
+            Some(reset) => self.reply(now, reset),
             None => Route::Drop(DropReason::ResetForNobody),
         }
     }
 
     /// Sends a reply, unless it is a RST and the limit of those is used up (RST-15).
-    fn reply(&mut self, now: Instant, reply: TcpPacket, limited: DropReason) -> Route {
-        if !reply.segment.is_rst() {
-            let is_syn_ack = reply.segment.is_syn();
-            self.counters.syn_acks_sent += u64::from(is_syn_ack);
-            return Route::Reply(reply);
+    fn reply(&mut self, now: Instant, reply: TcpPacket) -> Route {
+        if reply.segment.is_rst() && !self.allows_reset(now) {
+            return Route::Drop(DropReason::ResetLimit);
         }
-        if !self.reset_limit.allows(now) {
-            self.counters.resets_limited += 1;
-            return Route::Drop(limited);
-        }
-        self.counters.resets_sent += 1;
+        self.counters.syn_acks_sent += u64::from(reply.segment.is_syn());
         Route::Reply(reply)
     }
 }

@@ -1,15 +1,16 @@
 //! Half-open handshakes: SYN-RECEIVED folded small, and when each SYN-ACK leaves again.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use synack_wire::TcpPacket;
 
 use super::ListenerId;
-use crate::Instant;
 use crate::config::ConnectionConfig;
-use crate::connection::SynRecord;
+use crate::connection::{Connection, SynRecord, TransmitLimits};
 use crate::linked_slab::{Key, LinkedSlab, List};
+use crate::{FourTuple, Instant};
 
 /// A half-open handshake in the queue.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ enum Stage {
     Waiting(u8),
     /// For the next visit: its SYN-ACK is to be sent again.
     Owed,
+    /// For the next visit: its listener is closed, and the peer is to be told.
+    Aborted,
 }
 
 /// The half-open handshakes of all listeners. Each listener bounds its own.
@@ -42,6 +45,7 @@ pub(crate) struct SynQueue {
     /// One list for each step of the back-off: those on one all wait the same time.
     waiting: [List; STEPS],
     owed: List,
+    aborted: List,
 }
 
 impl SynQueue {
@@ -79,14 +83,22 @@ impl SynQueue {
     /// Takes the handshake at `key` out.
     pub(crate) fn remove(&mut self, key: Key) -> Option<HalfOpen> {
         let stage = self.entries.get(key)?.stage;
-        let list = list_of(&mut self.waiting, &mut self.owed, stage);
-        self.entries.remove(list, key)
+        self.with_list(stage, |entries, list| entries.remove(list, key))
     }
 
-    /// The first handshake of `listener`, if it has any.
-    pub(crate) fn first_of(&self, listener: ListenerId) -> Option<Key> {
-        let is_its = |key: &Key| self.entries.get(*key).is_some_and(|e| e.listener == listener);
-        self.entries.keys().find(is_its)
+    /// The listener is closed: each of its handshakes is aborted, and owes a RST. Their four-tuples
+    /// are returned with their keys: they are free.
+    ///
+    /// Source: SM-CLOSE-10, SM-ABORT-3.
+    pub(crate) fn abort_all(&mut self, listener: ListenerId) -> Vec<(FourTuple, Key)> {
+        let entries = &self.entries;
+        let its = entries.keys().filter_map(|key| Some((key, entries.get(key)?)));
+        let its = its.filter(|(_, entry)| entry.listener == listener);
+        let aborted: Vec<_> = its.map(|(key, entry)| (entry.record.identity.path, key)).collect();
+        for (_, key) in &aborted {
+            self.move_to(*key, Stage::Aborted);
+        }
+        aborted
     }
 
     /// Lets what is due happen: a SYN-ACK becomes owed, or the handshake is over; then its key is
@@ -103,9 +115,7 @@ impl SynQueue {
                 if entry.record.retransmissions >= entry.retries_max {
                     return Some(key);
                 }
-                entry.stage = Stage::Owed;
-                self.entries.unlink(&mut self.waiting[step], key);
-                self.entries.link_back(&mut self.owed, key);
+                self.move_to(key, Stage::Owed);
             }
         }
         None
@@ -113,19 +123,26 @@ impl SynQueue {
 
     /// The next SYN-ACK that leaves again. Its time runs from now: a device that was full costs one
     /// step of the back-off at most.
-    pub(crate) fn poll_transmit(&mut self, now: Instant) -> Option<TcpPacket> {
+    pub(crate) fn poll_syn_ack(&mut self, now: Instant) -> Option<TcpPacket> {
         let key = self.owed.front()?;
         let entry = self.entries.get_mut(key)?;
         let record = &mut entry.record;
         record.sent_at = Some(now);
         record.retransmissions = record.retransmissions.saturating_add(1);
         let step = record.retransmissions.min(LAST_STEP);
-        entry.stage = Stage::Waiting(step);
         entry.due_at = now + interval(step);
         let packet = entry.record.syn_ack(now, &entry.config);
-        self.entries.unlink(&mut self.owed, key);
-        self.entries.link_back(&mut self.waiting[usize::from(step)], key);
+        self.move_to(key, Stage::Waiting(step));
         Some(packet)
+    }
+
+    /// The next RST of an aborted handshake, which is gone then.
+    pub(crate) fn poll_reset(&mut self, now: Instant) -> Option<TcpPacket> {
+        let key = self.aborted.front()?;
+        let HalfOpen { record, config, .. } = self.remove(key)?;
+        let mut connection = Connection::passive(now, &record, config);
+        connection.abort(now);
+        connection.poll_transmit(now, TransmitLimits::SINGLE)
     }
 
     /// When [`first_expired`](Self::first_expired) has something to do; not while only SYN-ACKs are owed.
@@ -134,16 +151,29 @@ impl SynQueue {
         fronts.filter_map(|key| self.entries.get(key)).map(|entry| entry.due_at).min()
     }
 
-    /// Whether a SYN-ACK is owed.
+    /// Whether a packet is owed.
     pub(crate) fn wants_transmit(&self) -> bool {
-        self.owed.front().is_some()
+        self.owed.front().is_some() || self.aborted.front().is_some()
     }
-}
 
-fn list_of<'a>(waiting: &'a mut [List; STEPS], owed: &'a mut List, stage: Stage) -> &'a mut List {
-    match stage {
-        Stage::Waiting(step) => &mut waiting[usize::from(step.min(LAST_STEP))],
-        Stage::Owed => owed,
+    fn move_to(&mut self, key: Key, stage: Stage) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let before = core::mem::replace(&mut entry.stage, stage);
+        self.with_list(before, |entries, list| entries.unlink(list, key));
+        self.with_list(stage, |entries, list| entries.link_back(list, key));
+    }
+
+    fn with_list<R>(
+        &mut self,
+        stage: Stage,
+        act: impl FnOnce(&mut LinkedSlab<HalfOpen>, &mut List) -> R,
+    ) -> R {
+        let list = match stage {
+            Stage::Waiting(step) => &mut self.waiting[usize::from(step.min(LAST_STEP))],
+            Stage::Owed => &mut self.owed,
+            Stage::Aborted => &mut self.aborted,
+        };
+        act(&mut self.entries, list)
     }
 }
 
