@@ -293,7 +293,7 @@ impl Connection {
     /// Source: RFC 9293 §3.10.7.3, §3.10.7.4 (OPEN-3, OPEN-5, SM-ACK-2, SM-SYNSENT-7).
     pub(super) fn establish(&mut self, now: Instant, echo: Option<u32>) {
         let retransmitted = self.handshake.retransmissions > 0;
-        self.snd.una = self.snd.iss + 1;
+        self.snd.on_syn_acked();
         self.transition(StateEvent::SynAcked);
         let sent_at = self.handshake.syn_sent_at.filter(|_| !retransmitted);
         let timed = sent_at.map(|sent_at| now.since(sent_at));

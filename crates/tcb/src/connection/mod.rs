@@ -196,7 +196,7 @@ impl Connection {
 
     /// Whether the handshake is complete.
     pub fn is_connected(&self) -> bool {
-        self.snd.is_syn_acked() && self.rcv.nxt != self.rcv.irs
+        self.snd.is_syn_acked()
     }
 
     /// Whether nothing more of this connection concerns the endpoint.
@@ -275,7 +275,7 @@ impl Connection {
 
     /// The offset in the send buffer of a number that was, or is next to be, sent.
     fn offset_of(&self, seq: SeqNum) -> u64 {
-        let text_una = self.snd.una.max(self.snd.text_start());
+        let text_una = self.snd.text_una();
         let past_fin = u64::from(self.snd.fin.is_some_and(|fin| seq > fin));
         let distance = u64::from(seq.saturating_since(text_una));
         (self.send_buffer.start() + distance.saturating_sub(past_fin)).min(self.send_buffer.end())

@@ -39,6 +39,8 @@ pub(crate) struct SendSequence {
     pub(crate) fin: Option<SeqNum>,
     /// Snd.Wind.Shift: how far the peer's window fields are shifted (RFC 7323 §2.3).
     pub(crate) shift: u8,
+    /// Whether our SYN is acknowledged. `una` does not say: 4 GiB later it is ISS again.
+    syn_acked: bool,
 }
 
 impl SendSequence {
@@ -55,17 +57,24 @@ impl SendSequence {
             up: None,
             fin: None,
             shift: 0,
+            syn_acked: false,
         }
+    }
+
+    /// Our SYN is acknowledged.
+    pub(crate) fn on_syn_acked(&mut self) {
+        self.syn_acked = true;
+        self.una = self.iss + 1;
     }
 
     /// Whether our SYN is acknowledged.
     pub(crate) fn is_syn_acked(&self) -> bool {
-        self.una != self.iss
+        self.syn_acked
     }
 
-    /// The number of the first octet of text.
-    pub(crate) fn text_start(&self) -> SeqNum {
-        self.iss + 1
+    /// The number of the first octet of text that is not acknowledged.
+    pub(crate) fn text_una(&self) -> SeqNum {
+        if self.syn_acked { self.una } else { self.iss + 1 }
     }
 
     /// Whether our FIN is acknowledged.
@@ -105,7 +114,8 @@ impl SendSequence {
     /// `nxt`, unless that lies so far beyond the peer's window that it would refuse the segment and
     /// the ACK in it: then the window's edge. Source: SM-OUT-6 (TRAP-63).
     pub(crate) fn bare_seq(&self) -> SeqNum {
-        let edge = self.una + self.wnd;
+        // The window of a SYN begins behind our SYN, acknowledged or not.
+        let edge = self.text_una() + self.wnd;
         let beyond = self.nxt.saturating_since(edge);
         let tolerated = if self.wnd == 0 { 0 } else { (1 << self.shift) - 1 };
         if beyond > tolerated { edge } else { self.nxt }
@@ -118,8 +128,8 @@ mod tests {
 
     fn sequence(iss: u32) -> SendSequence {
         let mut snd = SendSequence::new(SeqNum::new(iss));
+        snd.on_syn_acked();
         snd.nxt = snd.iss + 1001;
-        snd.una = snd.iss + 1;
         snd
     }
 
@@ -163,6 +173,28 @@ mod tests {
         ] {
             snd.wnd = wnd;
             assert_eq!(snd.bare_seq(), seq, "{case}");
+        }
+    }
+
+    #[test]
+    fn g4_after_gigabytes_the_syn_is_still_acknowledged() {
+        for sent in [0, 1 << 30, 1 << 31, (1 << 31) + 1, u32::MAX, u32::MAX - 1] {
+            let mut snd = sequence(u32::MAX - 100);
+            snd.una += sent;
+            snd.nxt = snd.una;
+            assert!(snd.is_syn_acked() && snd.text_una() == snd.una, "{sent} octets later");
+            snd.wnd = 1;
+            assert_eq!(snd.bare_seq(), snd.nxt, "{sent} octets later");
+        }
+    }
+
+    #[test]
+    fn sm_out_6_while_the_syn_is_unacknowledged_a_bare_segment_follows_it() {
+        let mut snd = SendSequence::new(SeqNum::new(u32::MAX));
+        snd.nxt = snd.iss + 1;
+        for wnd in [0, 1, 65_535] {
+            snd.set_window(SeqNum::new(7), snd.iss, wnd);
+            assert_eq!(snd.bare_seq(), snd.iss + 1, "window {wnd}");
         }
     }
 }
