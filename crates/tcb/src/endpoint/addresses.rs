@@ -247,3 +247,6 @@ fn common_bits(a: IpAddr, b: IpAddr) -> u32 {
 /// Every link that carries IPv6 takes packets of this length (RFC 8200 §5), and nearly every one that
 /// carries IPv4.
 const MTU_EVERYWHERE: u32 = 1_280;
+
+#[cfg(test)]
+mod tests;

@@ -74,3 +74,6 @@ const ABOVE_SPREAD: u32 = 1 << 16;
 
 /// 20 bits (RFC 6437 §2).
 const FLOW_LABEL_MAX: u32 = 0xf_ffff;
+
+#[cfg(test)]
+mod tests;

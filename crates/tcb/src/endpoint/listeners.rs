@@ -156,3 +156,6 @@ fn wildcards(address: IpAddr) -> [IpAddr; 2] {
         IpAddr::V6(_) => [v6, v6],
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,3 +72,6 @@ impl ResetLimit {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

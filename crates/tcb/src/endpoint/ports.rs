@@ -89,3 +89,6 @@ const QUARANTINE: Duration = Duration::from_secs(1);
 
 /// Bound of the memory that resets take.
 const QUARANTINED_MAX: usize = 4_096;
+
+#[cfg(test)]
+mod tests;

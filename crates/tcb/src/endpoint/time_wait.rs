@@ -287,3 +287,6 @@ impl Record {
 
 /// RFC 7323 §2.3 (WS-8).
 const WINDOW_MAX: u32 = 65_535 << 14;
+
+#[cfg(test)]
+mod tests;

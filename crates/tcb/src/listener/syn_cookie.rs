@@ -183,3 +183,6 @@ const HASH_MASK: u32 = 0xff_ffff;
 const KEPT_MASK: u32 = 0x1f;
 /// The shift that says that window scaling is not in use.
 const NO_SHIFT: u32 = 15;
+
+#[cfg(test)]
+mod tests;

@@ -187,3 +187,6 @@ fn interval(step: u8) -> Duration {
 /// The back-off stops doubling here.
 const LAST_STEP: u8 = 7;
 const STEPS: usize = LAST_STEP as usize + 1;
+
+#[cfg(test)]
+mod tests;
