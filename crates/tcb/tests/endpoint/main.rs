@@ -1,5 +1,11 @@
 //! Conversations with an endpoint: packets in, packets out, at stated times.
 
+mod cookies;
+mod floods;
+mod half_open;
+mod listen;
+mod nobody;
 mod open;
 #[path = "../support/mod.rs"]
 mod support;
+mod time_wait;

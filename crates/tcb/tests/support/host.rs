@@ -1,6 +1,6 @@
 //! A host: an endpoint and its connections, drained after each event as their docs ask.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(crate) struct Host {
     sent: Vec<TcpPacket>,
     /// What the host sent to itself and did not receive yet.
     looped: VecDeque<TcpPacket>,
+    /// Connections that something happened to since they were drained.
+    touched: BTreeSet<ConnectionId>,
     /// What was accepted and not taken by the test, oldest first.
     accepted: VecDeque<(ListenerId, ConnectionId)>,
 }
@@ -83,6 +85,7 @@ impl Host {
             addresses: addresses.to_vec(),
             sent: Vec::new(),
             looped: VecDeque::new(),
+            touched: BTreeSet::new(),
             accepted: VecDeque::new(),
         }
     }
@@ -111,6 +114,7 @@ impl Host {
     pub(crate) fn try_connect(&mut self, open: Open) -> Result<ConnectionId, ConnectError> {
         let (id, connection) = self.endpoint.connect(self.now, open)?;
         self.connections.insert(id, connection);
+        self.touched.insert(id);
         self.drain();
         Ok(id)
     }
@@ -143,7 +147,8 @@ impl Host {
 
     pub(crate) fn receive_icmp(&mut self, error: &IcmpError) {
         if let Some(id) = self.endpoint.handle_icmp(self.now, error) {
-            self.connections.get_mut(&id).unwrap().handle_icmp(self.now, error);
+            let now = self.now;
+            self.connection(id).handle_icmp(now, error);
         }
         self.drain();
     }
@@ -154,8 +159,11 @@ impl Host {
         while let Some(next) = self.deadline().filter(|next| *next <= until) {
             self.now = self.now.max(next);
             self.endpoint.handle_timeout(self.now);
-            for connection in self.connections.values_mut() {
-                connection.handle_timeout(self.now);
+            for (id, connection) in &mut self.connections {
+                if connection.deadline().is_some_and(|deadline| deadline <= self.now) {
+                    connection.handle_timeout(self.now);
+                    self.touched.insert(*id);
+                }
             }
             self.drain();
         }
@@ -191,6 +199,7 @@ impl Host {
 
     /// A connection, to be asked. After a call that changes it, [`drain`](Self::drain).
     pub(crate) fn connection(&mut self, id: ConnectionId) -> &mut Connection {
+        self.touched.insert(id);
         self.connections.get_mut(&id).unwrap()
     }
 
@@ -259,8 +268,7 @@ impl Host {
     }
 
     fn drain_connections(&mut self) {
-        let ids: Vec<_> = self.connections.keys().copied().collect();
-        for id in ids {
+        while let Some(id) = self.touched.pop_first() {
             self.carry_events(id);
             loop {
                 let connection = self.connections.get_mut(&id).unwrap();
@@ -293,13 +301,14 @@ impl Host {
     fn route(&mut self, link: LinkId, packet: TcpPacket) -> Received {
         match self.endpoint.route(self.now, link, packet) {
             Route::Deliver(id, packet) => {
-                let connection = self.connections.get_mut(&id).expect("a live connection");
-                let used = connection.handle_packet(self.now, packet);
+                let now = self.now;
+                let used = self.connection(id).handle_packet(now, packet);
                 self.carry_events(id);
                 used.map_or_else(|reason| Received::Refused(id, reason), |()| Received::Used(id))
             }
             Route::Accept { listener, id, connection } => {
                 self.connections.insert(id, connection);
+                self.touched.insert(id);
                 self.carry_events(id);
                 self.accepted.push_back((listener, id));
                 Received::Accepted(id)

@@ -18,4 +18,6 @@ mod scene;
 
 pub(crate) use host::{Host, Received, Seen};
 pub(crate) use peer::{Change, Peer, control};
-pub(crate) use scene::{established, pair, settle};
+pub(crate) use scene::{
+    established, half_open, listening, listening_in_both_families, pair, settle, shake, time_wait,
+};
