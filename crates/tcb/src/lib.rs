@@ -7,9 +7,9 @@
 //!
 //! | methods | are | for example |
 //! |---|---|---|
-//! | `handle_*`, [`Endpoint::route`] | events in: a packet, an ICMP error, a time that came | [`Connection::handle_packet`] |
-//! | plain verbs | calls of the application (RFC 9293 §3.9.1) | [`Endpoint::connect`], [`Connection::write`] |
-//! | `poll_*`, `deadline` | actions out, which the caller fetches | [`Connection::poll_transmit`] |
+//! | `handle_*` | events in: a packet, a time that came | [`Connection::handle_packet`] |
+//! | plain verbs | calls of the application (RFC 9293 §3.9.1) | [`Connection::write`] |
+//! | `poll_*`, `deadline` | actions out, for the caller to fetch | [`Connection::poll_transmit`] |
 //! | all others | questions | [`Connection::state`] |
 //!
 //! After any event or call, *drain*: take the events, carry those for the endpoint, send every

@@ -177,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn two_lists_behave_as_two_queues(operations in prop::collection::vec(operation(), 0..200)) {
+        fn two_lists_behave_as_queues(operations in prop::collection::vec(operation(), 0..200)) {
             let mut slab = LinkedSlab::default();
             let mut lists = [List::default(); 2];
             let mut model = [VecDeque::new(), VecDeque::new()];

@@ -99,8 +99,8 @@ impl SynRecord {
         }
     }
 
-    /// The SYN-ACK leaves once more because the peer's SYN came again (OPEN-15). No answer to it times
-    /// the round trip any more (RTO-8).
+    /// The SYN-ACK leaves once more because the peer's SYN came again (OPEN-15). No answer to it
+    /// times the round trip any more (RTO-8).
     pub(crate) fn sent_again(&mut self, now: Instant) {
         self.sent_at = Some(now);
         self.is_ambiguous = true;

@@ -19,8 +19,8 @@ impl LinkId {
     /// back by this link, and none with such a source may come by another (robustness A4, A9).
     pub const LOOPBACK: Self = Self(u8::MAX);
 
-    /// The zone of link-local addresses on this link, as it stands in the scope of a socket address;
-    /// 0 means none there, so it is one above the number (RFC 4007 §6).
+    /// The zone of link-local addresses on this link, as it stands in the scope of a socket
+    /// address; 0 means none there, so it is one above the number (RFC 4007 §6).
     pub const fn zone(self) -> u32 {
         self.0 as u32 + 1
     }
@@ -84,7 +84,8 @@ impl Addresses {
     ///
     /// # Errors
     /// Broadcast, multicast, unspecified and otherwise impossible addresses; loopback addresses and
-    /// our own as a source, but on the link that they belong to; the source that is the destination.
+    /// our own as a source, but on the link that they belong to; the source that is the
+    /// destination.
     ///
     /// Source: RFC 9293 §3.9.2.3 (MUST-57, MUST-63); RFC 1122 §3.2.1.3 (IP-8, SM-PRE-2); robustness
     /// A4, A9.
@@ -173,8 +174,8 @@ impl Addresses {
     }
 }
 
-/// Sets the zone of `link` in the link-local IPv6 addresses of a packet, which are the same on every
-/// link (IP-11). What the stack sends to itself has its zone already.
+/// Sets the zone of `link` in the link-local IPv6 addresses of a packet, which are the same on
+/// every link (IP-11). What the stack sends to itself has its zone already.
 pub(super) fn set_zone(link: LinkId, packet: &mut TcpPacket) {
     if link == LinkId::LOOPBACK {
         return;
@@ -244,8 +245,8 @@ fn common_bits(a: IpAddr, b: IpAddr) -> u32 {
     }
 }
 
-/// Every link that carries IPv6 takes packets of this length (RFC 8200 §5), and nearly every one that
-/// carries IPv4.
+/// Every link that carries IPv6 takes packets of this length (RFC 8200 §5), and nearly every one
+/// that carries IPv4.
 const MTU_EVERYWHERE: u32 = 1_280;
 
 #[cfg(test)]

@@ -20,8 +20,9 @@ pub struct Open {
     /// The socket to connect from. An unspecified address, or `None`, is chosen by the way to the
     /// remote (MUST-43, MUST-44); port 0 is an ephemeral port.
     pub local: Option<SocketAddr>,
-    /// The listener to be turned into this connection: LISTEN to SYN-SENT (SM-OPEN-7). It leaves from
-    /// the listener's socket, unless `local` says another, and the listener is closed if it succeeds.
+    /// The listener to be turned into this connection: LISTEN to SYN-SENT (SM-OPEN-7). It leaves
+    /// from the listener's socket, unless `local` says another, and the listener is closed if it
+    /// succeeds.
     pub from: Option<ListenerId>,
     /// What the connection gets; the endpoint's configuration if `None`.
     pub config: Option<Arc<ConnectionConfig>>,

@@ -63,8 +63,8 @@ impl<T> ExpiryTable<T> {
         self.records.get_mut(key).map(|record| &mut record.value)
     }
 
-    /// Keeps a record of `path` until `expires`, in the place of one that may be there. At the bound
-    /// the oldest gives way.
+    /// Keeps a record of `path` until `expires`, in the place of one that may be there. At the
+    /// bound the oldest gives way.
     pub(super) fn insert(&mut self, path: FourTuple, expires: Instant, value: T) -> Inserted {
         self.remove(&path);
         if self.max == 0 {

@@ -13,8 +13,8 @@ pub enum ListenOn {
     /// One port of one address, or, if the address is unspecified, of all our addresses. Port 0 is
     /// an ephemeral port.
     ///
-    /// `[::]` takes IPv4 too, as long as no listener on `0.0.0.0` or on the address itself holds the
-    /// port.
+    /// `[::]` takes IPv4 too, as long as no listener on `0.0.0.0` or on the address itself holds
+    /// the port.
     Socket(SocketAddr),
     /// Every port of our addresses, for a proxy; after every listener on a socket.
     AnyPort,

@@ -48,12 +48,12 @@ use crate::{FourTuple, Instant};
 /// [`Connection`](crate::Connection):
 ///
 /// - **Events in**: [`route`](Self::route) a packet, [`handle_icmp`](Self::handle_icmp),
-///   [`handle_event`](Self::handle_event) of a connection, [`handle_accepted`](Self::handle_accepted),
-///   [`handle_timeout`](Self::handle_timeout).
+///   [`handle_event`](Self::handle_event) of a connection,
+///   [`handle_accepted`](Self::handle_accepted), [`handle_timeout`](Self::handle_timeout).
 /// - **User calls**: [`set_addresses`](Self::set_addresses), [`connect`](Self::connect),
 ///   [`listen`](Self::listen), [`close_listener`](Self::close_listener).
-/// - **Actions out**: [`poll_transmit`](Self::poll_transmit), [`deadline`](Self::deadline), and what
-///   `route` returns.
+/// - **Actions out**: [`poll_transmit`](Self::poll_transmit), [`deadline`](Self::deadline), and
+///   what `route` returns.
 ///
 /// After any event or call, poll what it sends, and read its deadline.
 #[derive(Debug)]
@@ -121,10 +121,10 @@ impl Endpoint {
     /// MUST-42).
     ///
     /// # Errors
-    /// [`ListenError::AlreadyExists`] if a listener holds exactly this; one on an address and one on
-    /// all addresses may hold the same port, and the first comes first (SM-PRE-3).
-    /// [`ListenError::AddressNotAvailable`] for an address that is not ours, [`ListenError::NoPort`]
-    /// if every ephemeral port is held.
+    /// [`ListenError::AlreadyExists`] if a listener holds exactly this; one on an address and one
+    /// on all addresses may hold the same port, and the first comes first (SM-PRE-3).
+    /// [`ListenError::AddressNotAvailable`] for an address that is not ours,
+    /// [`ListenError::NoPort`] if every ephemeral port is held.
     ///
     /// Source: RFC 9293 §3.10.1 (SM-OPEN-1, SM-OPEN-2).
     pub fn listen(
@@ -192,8 +192,8 @@ impl Endpoint {
         }
     }
 
-    /// Acts on everything that is due: TIME-WAIT that is over, SYN-ACKs to be sent again, handshakes
-    /// that nobody answered. Early or repeated calls do nothing.
+    /// Acts on everything that is due: TIME-WAIT that is over, SYN-ACKs to be sent again,
+    /// handshakes that nobody answered. Early or repeated calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.time_wait.expire(now);
         while let Some(expired) = self.syn_queue.first_expired(now) {

@@ -75,8 +75,9 @@ impl Endpoint {
         }
     }
 
-    /// An ICMP error about a segment we seem to have sent: the connection to pass it to, or `None` if
-    /// the endpoint dealt with it, or nobody sent such a segment (RFC 9293 §3.9.2.2, ICMP-1, ICMP-10).
+    /// An ICMP error about a segment we seem to have sent: the connection to pass it to, or `None`
+    /// if the endpoint dealt with it, or nobody sent such a segment (RFC 9293 §3.9.2.2, ICMP-1,
+    /// ICMP-10).
     pub fn handle_icmp(&mut self, now: Instant, error: &IcmpError) -> Option<ConnectionId> {
         match self.target_of(error)? {
             Target::Connection(id) => Some(id),
@@ -152,7 +153,8 @@ impl Endpoint {
     }
 
     /// A SYN lets the next connection begin before 2 MSL are over. The record of the last one stays
-    /// until the handshake is complete: should the SYN be an old duplicate, TIME-WAIT goes on (MAY-2).
+    /// until the handshake is complete: should the SYN be an old duplicate, TIME-WAIT goes on
+    /// (MAY-2).
     fn reopen(
         &mut self,
         now: Instant,
@@ -322,8 +324,8 @@ impl Endpoint {
     }
 }
 
-/// Whether an IPv6 packet has an IPv4 address inside: none does, and its four-tuple would be that of
-/// an IPv4 connection (RFC 4291 §2.5.5.2).
+/// Whether an IPv6 packet has an IPv4 address inside: none does, and its four-tuple would be that
+/// of an IPv4 connection (RFC 4291 §2.5.5.2).
 fn is_disguised(packet: &TcpPacket) -> bool {
     let is_mapped = |address: core::net::SocketAddr| match address {
         core::net::SocketAddr::V4(_) => false,

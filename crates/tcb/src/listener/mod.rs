@@ -109,8 +109,8 @@ impl Listener {
         }
     }
 
-    /// Whether a SYN to a four-tuple in TIME-WAIT may be taken. A cookie is no answer there: its ISS
-    /// cannot be above the numbers of the connection before (TW-11).
+    /// Whether a SYN to a four-tuple in TIME-WAIT may be taken. A cookie is no answer there: its
+    /// ISS cannot be above the numbers of the connection before (TW-11).
     pub(crate) fn has_half_open_room(&self) -> bool {
         self.half_open < self.config.half_open_max
     }

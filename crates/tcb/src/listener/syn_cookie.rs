@@ -1,7 +1,7 @@
 //! Handshakes without state: the SYN-ACK carries what the last ACK brings back (RFC 4987 App. A).
 //!
-//! The ISS is the cookie. Window scale and SACK ride in the lowest bits of our timestamp, if the SYN
-//! had one, for the echo to bring back.
+//! The ISS is the cookie. Window scale and SACK ride in the lowest bits of our timestamp, if the
+//! SYN had one, for the echo to bring back.
 //!
 //! ```text
 //!    31     27 26     24 23                    0          31                5   4   3       0
@@ -58,8 +58,8 @@ impl SynCookies {
         )
     }
 
-    /// What the SYN was that `ack`, the last segment of a handshake, answers our cookie of; `None` if
-    /// it holds none of ours, or one that is too old.
+    /// What the SYN was that `ack`, the last segment of a handshake, answers our cookie of; `None`
+    /// if it holds none of ours, or one that is too old.
     ///
     /// Source: RFC 4987 App. A (SYNC-5, SYNC-8, SYNC-10).
     pub(crate) fn check(

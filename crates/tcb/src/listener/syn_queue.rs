@@ -145,7 +145,8 @@ impl SynQueue {
         connection.poll_transmit(now, TransmitLimits::SINGLE)
     }
 
-    /// When [`first_expired`](Self::first_expired) has something to do; not while only SYN-ACKs are owed.
+    /// When [`first_expired`](Self::first_expired) has something to do; not while only SYN-ACKs are
+    /// owed.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let fronts = self.waiting.iter().filter_map(List::front);
         fronts.filter_map(|key| self.entries.get(key)).map(|entry| entry.due_at).min()

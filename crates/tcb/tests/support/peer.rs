@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use synack_wire::{Flags, IpFields, Options, Segment, SeqNum, TcpPacket, Timestamps};
 
-/// Who speaks to the host, and where to. Every packet it makes has a window of 65,535 and no option.
+/// Who speaks to the host, and where to. Every packet it makes has a window of 65,535 and no
+/// option.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer {
     /// The far end's socket.

@@ -1,4 +1,5 @@
-//! Where conversations begin: an open connection with a far end played by hand, or with another host.
+//! Where conversations begin: an open connection with a far end played by hand, or with another
+//! host.
 
 use synack_tcb::ConnectionId;
 use synack_wire::{SeqNum, TcpPacket};
@@ -45,8 +46,8 @@ pub(crate) fn established(irs: u32) -> (Host, Peer, ConnectionId, SeqNum) {
     (host, peer, id, nxt)
 }
 
-/// A four-tuple in TIME-WAIT at the host, which closed first: the far end's next number is `irs + 2`,
-/// that of the host is returned.
+/// A four-tuple in TIME-WAIT at the host, which closed first: the far end's next number is `irs +
+/// 2`, that of the host is returned.
 pub(crate) fn time_wait(irs: u32) -> (Host, Peer, SeqNum) {
     let (mut host, peer, id, nxt) = established(irs);
     let (theirs, ours) = (irs.wrapping_add(1), nxt + 1);

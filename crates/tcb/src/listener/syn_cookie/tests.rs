@@ -155,6 +155,7 @@ fn attack_a3_forged_cookies_pass_as_rarely_as_chance_has_it() {
         let irs = SeqNum::new(number as u32);
         passed += u32::from(check(NOW, 4_000, &ack(irs, SeqNum::new(guess))).is_some());
     }
-    // 0.24 are expected; six or more come once in two million runs, and this one is always the same.
+    // 0.24 are expected; six or more come once in two million runs, and this one is always the
+    // same.
     assert!(passed < 6, "{passed} of {COUNT}");
 }
