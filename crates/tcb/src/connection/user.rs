@@ -132,6 +132,42 @@ impl Connection {
         }
     }
 
+    /// Copies what is to be read next into `into` and leaves it to be read; returns how much that
+    /// was, `None` at the end of the stream. As a read, it stops at the end of urgent text.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); a failure stays to be told by a read.
+    pub fn peek_copy(&self, into: &mut [u8]) -> Result<Option<usize>, ReadError> {
+        if self.peek()?.is_none() {
+            return Ok(None);
+        }
+        let count = into.len().min(self.readable_max());
+        Ok(Some(self.recv_buffer.copy_to(&mut into[..count])))
+    }
+
+    /// As [`peek`](Self::peek), as shared octets: they stay as they are when the connection goes
+    /// on. [`consume`](Self::consume) takes what of them was used.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read): a failure is told.
+    pub fn peek_bytes(&mut self) -> Result<Option<Bytes>, ReadError> {
+        if self.recv_buffer.is_empty() {
+            return self.end_of_stream().map(|()| None);
+        }
+        let mut bytes = self.recv_buffer.first_bytes();
+        bytes.truncate(self.readable_max());
+        Ok(Some(bytes))
+    }
+
+    /// Takes the first `count` octets of what is to be read, or all when there are fewer, as a read
+    /// does: they were seen by a peek.
+    pub fn consume(&mut self, _now: Instant, count: usize) {
+        self.recv_buffer.discard(count);
+        if count > 0 {
+            self.after_read();
+        }
+    }
+
     /// Whether a read would return at once: with text, an end, or an error.
     pub fn is_readable(&self) -> bool {
         !matches!(self.peek(), Err(ReadError::Blocked))

@@ -89,6 +89,37 @@ impl RecvBuffer {
         filled
     }
 
+    /// Copies octets until `into` is full or all were copied, and leaves them where they are.
+    pub(crate) fn copy_to(&self, into: &mut [u8]) -> usize {
+        let chunks = self.chunks.iter().map(|chunk| &chunk[..]).chain([&self.tail[..]]);
+        let mut filled = 0;
+        for chunk in chunks {
+            let count = chunk.len().min(into.len() - filled);
+            into[filled..filled + count].copy_from_slice(&chunk[..count]);
+            filled += count;
+        }
+        filled
+    }
+
+    /// The first octets that lie together, without a copy, left where they are; empty if nothing is
+    /// held.
+    pub(crate) fn first_bytes(&mut self) -> Bytes {
+        if self.chunks.is_empty() {
+            self.seal();
+        }
+        self.chunks.front().cloned().unwrap_or_default()
+    }
+
+    /// Drops the first `count` octets, or all of them when there are fewer.
+    pub(crate) fn discard(&mut self, count: usize) {
+        let mut left = count.min(self.len);
+        while left > 0 {
+            let step = left.min(self.first().len());
+            self.advance(step);
+            left -= step;
+        }
+    }
+
     /// Takes out at most `octets_max` that lie together, without a copy where they were kept as a
     /// slice; empty if nothing is held.
     pub(crate) fn read_bytes(&mut self, octets_max: usize) -> Bytes {
@@ -163,6 +194,9 @@ mod tests {
         Append(Vec<Vec<u8>>),
         Read(usize),
         ReadBytes(usize),
+        Peek(usize),
+        PeekBytes,
+        Discard(usize),
         Shrink,
     }
 
@@ -174,6 +208,9 @@ mod tests {
             proptest::collection::vec(octets(), 0..4).prop_map(Operation::Append),
             (0..60usize).prop_map(Operation::Read),
             (0..60usize).prop_map(Operation::ReadBytes),
+            (0..60usize).prop_map(Operation::Peek),
+            Just(Operation::PeekBytes),
+            (0..60usize).prop_map(Operation::Discard),
             Just(Operation::Shrink),
         ]
     }
@@ -218,6 +255,20 @@ mod tests {
                         let expected: Vec<u8> = model.drain(..octets.len()).collect();
                         prop_assert_eq!(octets.as_ref(), expected);
                         prop_assert!(!octets.is_empty() || count == 0 || buffer.is_empty());
+                    }
+                    Operation::Peek(count) => {
+                        let mut into = vec![0; count];
+                        prop_assert_eq!(buffer.copy_to(&mut into), count.min(model.len()));
+                        prop_assert!(into.iter().zip(&model).all(|(copy, octet)| copy == octet));
+                    }
+                    Operation::PeekBytes => {
+                        let first = buffer.first_bytes();
+                        prop_assert!(model.starts_with(&first));
+                        prop_assert_eq!(first.is_empty(), model.is_empty());
+                    }
+                    Operation::Discard(count) => {
+                        buffer.discard(count);
+                        model.drain(..count.min(model.len()));
                     }
                     Operation::Shrink => buffer.shrink(),
                 }
