@@ -1,0 +1,272 @@
+//! What the application asks of the driver: connect, listen, send a packet, shut down.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use synack_tcb::{
+    ConnectError, ConnectionId, EndpointEvent, Instant, LinkId, ListenError, ListenOn,
+    ListenerConfig, ListenerId, Open, Release,
+};
+use tokio::sync::oneshot;
+
+use super::Driver;
+use crate::cell::ConnectionCell;
+use crate::doorbell::{Doorbell, Queued, Visits};
+use crate::error::StackError;
+use crate::listener::{ListenerShared, TcpListener};
+use crate::other_packets::destination;
+use crate::stream::TcpStream;
+
+/// The doorbell of one driver, and why no one answers it any more.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    door: Doorbell<ConnectionId, Request>,
+    failure: OnceLock<StackError>,
+}
+
+/// What the application asks.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Connect {
+        open: Open,
+        reply: oneshot::Sender<Result<TcpStream, ConnectError>>,
+    },
+    Listen {
+        on: ListenOn,
+        config: ListenerConfig,
+        reply: oneshot::Sender<Result<TcpListener, ListenError>>,
+    },
+    /// The listener's handle is gone.
+    CloseListener(ListenerId),
+    /// Connections were taken from a queue that is nearly full.
+    Accepted(ListenerId),
+    /// An IP packet of the application's own.
+    Send(Bytes),
+    /// Close everything, and abort at `deadline` what is left.
+    ShutDown {
+        deadline: tokio::time::Instant,
+        reply: oneshot::Sender<usize>,
+    },
+    /// The last handle of the stack is gone.
+    HandlesGone,
+}
+
+/// A shutdown in progress.
+#[derive(Debug)]
+pub(crate) struct Shutdown {
+    deadline: Instant,
+    replies: Vec<oneshot::Sender<usize>>,
+    /// Connections that had to be aborted.
+    aborted: usize,
+}
+
+impl Bell {
+    pub(crate) fn new() -> Self {
+        Self { door: Doorbell::new(), failure: OnceLock::new() }
+    }
+
+    pub(crate) fn ring(&self, queued: &Queued, id: ConnectionId) {
+        self.door.ring(queued, id);
+    }
+
+    /// Asks the driver.
+    ///
+    /// # Errors
+    /// Why it is gone.
+    pub(crate) fn ask(&self, request: Request) -> Result<(), StackError> {
+        self.door.ask(request).map_err(|_request| self.failure())
+    }
+
+    /// Why the driver is gone, or would be if it were.
+    pub(crate) fn failure(&self) -> StackError {
+        self.failure.get().cloned().unwrap_or(StackError::Stopped)
+    }
+
+    /// The driver goes, for this reason. What was asked and not answered is dropped.
+    pub(super) fn close(&self, failure: StackError) {
+        // The first reason is the one that counts.
+        let _before = self.failure.set(failure);
+        drop(self.door.close());
+    }
+
+    pub(super) fn take_visits(
+        &self,
+        cx: &mut std::task::Context<'_>,
+        visits: &mut Visits<ConnectionId, Request>,
+    ) {
+        self.door.take_visits(cx, visits);
+    }
+}
+
+impl Driver {
+    /// Does what the application asked.
+    pub(super) fn answer(&mut self, now: Instant, request: Request) {
+        match request {
+            Request::Connect { open, reply } => {
+                let opened = self.connect(now, open);
+                // A stream that no one waits for any more closes itself.
+                let _cancelled = reply.send(opened);
+            }
+            Request::Listen { on, config, reply } => {
+                let listener = self.listen(on, config);
+                let _cancelled = reply.send(listener);
+            }
+            Request::CloseListener(id) => self.close_listener(now, id),
+            Request::Accepted(id) => self.count_accepted(id),
+            Request::Send(packet) => self.send_other(&packet),
+            Request::ShutDown { deadline, reply } => self.begin_shutdown(now, deadline, reply),
+            Request::HandlesGone => self.has_handles = false,
+        }
+    }
+
+    fn connect(&mut self, now: Instant, mut open: Open) -> Result<TcpStream, ConnectError> {
+        if self.shutdown.is_some() {
+            return Err(ConnectError::NoRoute);
+        }
+        let link = self.interfaces.route_to(open.remote);
+        let is_local_chosen = open.local.is_some_and(|local| !local.ip().is_unspecified());
+        if let Some(link) = link.filter(|_| !is_local_chosen)
+            && let Some(mut source) = self.interfaces.source_on(link, open.remote.ip())
+        {
+            source.set_port(open.local.map_or(0, |local| local.port()));
+            open.local = Some(source);
+        }
+        if let Some(config) = &mut open.config {
+            Arc::make_mut(config).copy_below = self.copy_below;
+        }
+        // The endpoint judges the addresses first: what it says is more to the point.
+        let (id, connection) = self.endpoint.connect(now, open)?;
+        let Some(link) = link else {
+            let released = EndpointEvent::Released(Release::Orderly);
+            self.endpoint.handle_event(now, id, released);
+            return Err(ConnectError::NoRoute);
+        };
+        self.counters.opened.add(1);
+        let cell = self.adopt(id, connection, link);
+        Ok(TcpStream::new(cell))
+    }
+
+    /// Takes a connection into the table, to be visited.
+    pub(super) fn adopt(
+        &mut self,
+        id: ConnectionId,
+        connection: Box<synack_tcb::Connection>,
+        link: LinkId,
+    ) -> Arc<ConnectionCell> {
+        let bell = Arc::clone(&self.bell);
+        let cell = Arc::new(ConnectionCell::new(id, connection, self.clock, bell));
+        self.table.insert(Arc::clone(&cell), link);
+        self.table.mark_ready(id);
+        cell
+    }
+
+    fn listen(
+        &mut self,
+        on: ListenOn,
+        mut config: ListenerConfig,
+    ) -> Result<TcpListener, ListenError> {
+        if self.shutdown.is_some() {
+            return Err(ListenError::AddressNotAvailable);
+        }
+        if let Some(connection) = &mut config.connection {
+            Arc::make_mut(connection).copy_below = self.copy_below;
+        }
+        let backlog = config.backlog;
+        let id = self.endpoint.listen(on, config)?;
+        let local = match self.endpoint.listens_on(id) {
+            Some(ListenOn::Socket(socket)) => socket,
+            Some(ListenOn::AnyPort | ListenOn::Anything) | None => UNSPECIFIED,
+        };
+        let shared = Arc::new(ListenerShared::new(id, local, backlog));
+        if self.listeners.len() <= id.index() {
+            self.listeners.resize_with(id.index() + 1, || None);
+        }
+        self.listeners[id.index()] = Some(Arc::clone(&shared));
+        Ok(TcpListener::new(shared, Arc::clone(&self.bell)))
+    }
+
+    /// CLOSE in LISTEN: who was not accepted is aborted (SM-CLOSE-10).
+    fn close_listener(&mut self, now: Instant, id: ListenerId) {
+        let place = self.listeners.get_mut(id.index());
+        let Some(place) = place.filter(|place| place.as_ref().is_some_and(|l| l.id == id)) else {
+            return;
+        };
+        let Some(listener) = place.take() else { return };
+        self.endpoint.close_listener(now, id);
+        for cell in listener.drain() {
+            TcpStream::new(cell).abort();
+        }
+        listener.fail(StackError::Stopped);
+    }
+
+    /// Tells the endpoint how many places of a backlog are free again.
+    pub(super) fn count_accepted(&mut self, id: ListenerId) {
+        let Some(listener) = self.listener(id) else { return };
+        let taken = listener.take_accepted();
+        if taken > 0 {
+            self.endpoint.handle_accepted(id, taken);
+        }
+    }
+
+    pub(super) fn listener(&self, id: ListenerId) -> Option<&Arc<ListenerShared>> {
+        self.listeners.get(id.index())?.as_ref().filter(|listener| listener.id == id)
+    }
+
+    fn send_other(&mut self, packet: &[u8]) {
+        let link = destination(packet)
+            .and_then(|address| self.interfaces.route_to(std::net::SocketAddr::new(address, 0)));
+        // To ourselves there is no way but for TCP.
+        let sent = link.filter(|link| *link != LinkId::LOOPBACK);
+        match sent.map(|link| self.send_octets(link, packet)) {
+            Some(true) => self.counters.other_out.add(1),
+            Some(false) | None => self.counters.other_dropped.add(1),
+        }
+    }
+
+    fn begin_shutdown(
+        &mut self,
+        now: Instant,
+        deadline: tokio::time::Instant,
+        reply: oneshot::Sender<usize>,
+    ) {
+        let deadline = self.clock.of_tokio(deadline);
+        let listeners = self.listeners.iter().flatten();
+        for id in listeners.map(|listener| listener.id).collect::<Vec<_>>() {
+            self.close_listener(now, id);
+        }
+        for id in self.table.ids() {
+            self.deliver(now, id, |connection| connection.close(now));
+        }
+        self.wheel.arm(super::SHUTDOWN_KEY, deadline);
+        let shutdown =
+            self.shutdown.get_or_insert(Shutdown { deadline, replies: Vec::new(), aborted: 0 });
+        shutdown.deadline = shutdown.deadline.min(deadline);
+        shutdown.replies.push(reply);
+    }
+
+    /// The time that was given for an orderly end may be over.
+    pub(super) fn handle_shutdown_timeout(&mut self, now: Instant) {
+        let Some(shutdown) = &mut self.shutdown else { return };
+        if now < shutdown.deadline {
+            self.wheel.arm(super::SHUTDOWN_KEY, shutdown.deadline);
+            return;
+        }
+        shutdown.aborted += self.table.len();
+        for id in self.table.ids() {
+            self.deliver(now, id, |connection| connection.abort(now));
+        }
+        self.is_last_turn = true;
+    }
+
+    /// Says that the shutdown is complete.
+    pub(super) fn end_shutdown(&mut self) {
+        let Some(Shutdown { replies, aborted, .. }) = self.shutdown.take() else { return };
+        for reply in replies {
+            let _cancelled = reply.send(aborted);
+        }
+    }
+}
+
+/// Where a listener on everything says that it listens.
+const UNSPECIFIED: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 0);

@@ -1,0 +1,296 @@
+//! The driver: the one task that owns a stack's devices, its endpoint, its timers and its table of
+//! connections.
+//!
+//! ```text
+//! each turn: receive ─▶ doorbell ─▶ wheel ─▶ visit the ready ─▶ send what the endpoint says
+//!            sleeps on: a device, the doorbell, the first deadline
+//! ```
+//!
+//! Nobody else touches what it owns, so nothing of it has a lock but the cells. It makes no system
+//! call, wakes no one and awaits nothing while it holds one.
+
+mod backlog;
+mod control;
+mod receive;
+mod send;
+mod table;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+pub(crate) use backlog::Backlog;
+use control::Shutdown;
+pub(crate) use control::{Bell, Request};
+use synack_tcb::{ConnectionId, Endpoint, EndpointConfig, EndpointEvent, Instant};
+use synack_wire::TcpPacket;
+use table::Table;
+use tokio::time::Sleep;
+
+use crate::clock::Clock;
+use crate::doorbell::Visits;
+use crate::error::StackError;
+use crate::flush::Outbox;
+use crate::interfaces::Interfaces;
+use crate::listener::ListenerShared;
+use crate::observe::Counters;
+use crate::other_packets::OtherQueue;
+use crate::wheel::Wheel;
+
+/// The driver of one stack: a future that ends with it.
+pub(crate) struct Driver {
+    clock: Clock,
+    endpoint: Endpoint,
+    interfaces: Interfaces,
+    table: Table,
+    listeners: Vec<Option<Arc<ListenerShared>>>,
+    /// Packets of the stack to itself.
+    loopback: VecDeque<TcpPacket>,
+    wheel: Wheel,
+    alarm: Alarm,
+    bell: Arc<Bell>,
+    other: Arc<OtherQueue>,
+    counters: Arc<Counters>,
+    /// Payloads shorter than this are copied: half of a receive block.
+    copy_below: usize,
+    /// Whether anyone can still ask for more than there is.
+    has_handles: bool,
+    shutdown: Option<Shutdown>,
+    /// What is left to send is sent once more, and then the driver ends.
+    is_last_turn: bool,
+    /// Why the stack ends, if not in order.
+    failure: Option<StackError>,
+    visits: Visits<ConnectionId, Request>,
+    outbox: Outbox,
+    scratch: Vec<u8>,
+}
+
+/// Tokio's timer, as lazy as the wheel: it is moved to an earlier time only.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    /// When it rings, if it is set.
+    set_for: Option<Instant>,
+}
+
+/// Whether there is something to do at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    More,
+    Idle,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        mut config: EndpointConfig,
+        secret: [u8; 32],
+        interfaces: Interfaces,
+        bell: Arc<Bell>,
+        other: Arc<OtherQueue>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let copy_below = interfaces.block_len_max() / 2;
+        Arc::make_mut(&mut config.connection).copy_below = copy_below;
+        let mut endpoint = Endpoint::new(config, secret);
+        endpoint.set_addresses(&interfaces.addresses());
+        Self {
+            clock: Clock::start(),
+            endpoint,
+            interfaces,
+            table: Table::default(),
+            listeners: Vec::new(),
+            loopback: VecDeque::new(),
+            wheel: Wheel::new(),
+            alarm: Alarm::new(),
+            bell,
+            other,
+            counters,
+            copy_below,
+            has_handles: true,
+            shutdown: None,
+            is_last_turn: false,
+            failure: None,
+            visits: Visits::new(),
+            outbox: Outbox::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Turn {
+        self.counters.turns.add(1);
+        let mut has_more = self.receive(cx, now);
+        self.answer_bell(cx, now);
+        self.advance_wheel(now);
+        has_more |= self.visit_ready(cx, now);
+        self.send_for_endpoint(now);
+        if has_more || !self.loopback.is_empty() { Turn::More } else { Turn::Idle }
+    }
+
+    /// Does what was rung for.
+    fn answer_bell(&mut self, cx: &mut Context<'_>, now: Instant) {
+        let mut visits = mem::replace(&mut self.visits, Visits::new());
+        self.bell.take_visits(cx, &mut visits);
+        for id in visits.connections.drain(..) {
+            self.table.mark_ready(id);
+        }
+        for request in visits.requests.drain(..) {
+            self.answer(now, request);
+        }
+        self.visits = visits;
+    }
+
+    /// Calls everyone whose time has come.
+    fn advance_wheel(&mut self, now: Instant) {
+        while let Some(key) = self.wheel.poll(now) {
+            match key {
+                ENDPOINT_KEY => self.endpoint.handle_timeout(now),
+                SHUTDOWN_KEY => self.handle_shutdown_timeout(now),
+                _ => self.handle_timer(now, (key - FIRST_CONNECTION_KEY) as usize),
+            }
+        }
+        if let Some(deadline) = self.endpoint.deadline() {
+            self.wheel.arm(ENDPOINT_KEY, deadline);
+        }
+    }
+
+    fn handle_timer(&mut self, now: Instant, index: usize) {
+        let Some(entry) = self.table.at(index) else { return };
+        let id = entry.cell.id;
+        // The visit that follows arms it again.
+        entry.cell.lock().armed = None;
+        self.counters.timers.add(1);
+        self.deliver(now, id, |connection| connection.handle_timeout(now));
+    }
+
+    /// Carries to the endpoint what the connection `id` said.
+    fn carry_events(&mut self, now: Instant, id: ConnectionId) {
+        let mut is_released = false;
+        for event in self.outbox.events.drain(..) {
+            is_released |= matches!(event, EndpointEvent::Released(_));
+            self.endpoint.handle_event(now, id, event);
+        }
+        if is_released {
+            self.release(id);
+        }
+    }
+
+    /// A connection concerns the driver no more: tells its application the last, and forgets it.
+    fn release(&mut self, id: ConnectionId) {
+        let Some(entry) = self.table.remove(id) else { return };
+        self.wheel.disarm(wheel_key(id));
+        self.counters.released.add(1);
+        let last_words = entry.cell.guarded(|state| {
+            let events = state.connection()?.poll_events();
+            Ok(state.take_wakes(events))
+        });
+        match last_words {
+            Ok(wakes) => wakes.wake(),
+            Err(failure) => entry.cell.fail(failure),
+        }
+    }
+
+    /// A connection ends without a word to its peer: its device is gone, or its code panicked.
+    fn give_up(&mut self, now: Instant, id: ConnectionId, failure: StackError) {
+        if matches!(failure, StackError::Panicked) {
+            self.counters.panics.add(1);
+            tracing::error!(?id, "a connection panicked and was given up");
+        }
+        let Some(entry) = self.table.remove(id) else { return };
+        self.wheel.disarm(wheel_key(id));
+        self.counters.released.add(1);
+        self.outbox.events.clear();
+        let released = EndpointEvent::Released(synack_tcb::Release::Orderly);
+        self.endpoint.handle_event(now, id, released);
+        entry.cell.fail(failure);
+    }
+
+    /// Whether nothing is left to be done, ever.
+    fn is_over(&self) -> bool {
+        if self.failure.is_some() || self.is_last_turn {
+            return true;
+        }
+        let is_wanted = self.has_handles && self.shutdown.is_none();
+        !is_wanted && self.table.is_empty() && self.listeners.iter().all(Option::is_none)
+    }
+
+    /// Ready when the next deadline has come already.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let Some(deadline) = self.wheel.deadline() else { return Poll::Pending };
+        if self.alarm.set_for.is_some_and(|set_for| now < set_for && set_for <= deadline) {
+            return Poll::Pending;
+        }
+        self.alarm.poll_until(cx, &self.clock, deadline)
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.counters.wakeups.add(1);
+        for _ in 0..TURNS_MAX {
+            let now = this.clock.now();
+            let turn = this.turn(cx, now);
+            if this.is_over() {
+                this.end_shutdown();
+                return Poll::Ready(());
+            }
+            if turn == Turn::Idle && this.poll_alarm(cx, now).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        // Others on this thread come first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Whatever ends the driver, an order, a failure or the end of the runtime: nobody waits in vain.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let panicked = std::thread::panicking().then_some(StackError::Panicked);
+        let failure = self.failure.take().or(panicked).unwrap_or(StackError::Stopped);
+        self.bell.close(failure.clone());
+        self.other.fail(failure.clone());
+        for listener in self.listeners.iter().flatten() {
+            listener.fail(failure.clone());
+        }
+        for entry in self.table.iter() {
+            entry.cell.fail(failure.clone());
+        }
+    }
+}
+
+impl Alarm {
+    fn new() -> Self {
+        let sleep = Box::pin(tokio::time::sleep_until(tokio::time::Instant::now()));
+        Self { sleep, set_for: None }
+    }
+
+    /// Ready when `deadline` has come; else the task is woken then.
+    fn poll_until(&mut self, cx: &mut Context<'_>, clock: &Clock, deadline: Instant) -> Poll<()> {
+        self.set_for = Some(deadline);
+        self.sleep.as_mut().reset(clock.to_tokio(deadline));
+        let rung = self.sleep.as_mut().poll(cx);
+        if rung.is_ready() {
+            self.set_for = None;
+        }
+        rung
+    }
+}
+
+/// The place of a connection in the wheel.
+fn wheel_key(id: ConnectionId) -> u32 {
+    FIRST_CONNECTION_KEY.saturating_add(u32::try_from(id.index()).unwrap_or(u32::MAX))
+}
+
+/// Turns in one poll of the driver's task.
+const TURNS_MAX: usize = 4;
+/// The endpoint's place in the wheel.
+const ENDPOINT_KEY: u32 = 0;
+/// The shutdown's place in the wheel.
+const SHUTDOWN_KEY: u32 = 1;
+const FIRST_CONNECTION_KEY: u32 = 2;

@@ -1,0 +1,115 @@
+//! One visit of the driver to a connection: what it tells, and what it wants to send.
+//!
+//! This is the only caller of `poll_transmit`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use synack_tcb::{EndpointEvent, Instant, TransmitLimits};
+use synack_wire::TcpPacket;
+
+use crate::cell::{CellState, ConnectionCell, Wakes};
+use crate::error::StackError;
+
+/// What a visit found, beside packets and events.
+#[derive(Debug, Default)]
+pub(crate) struct Visit {
+    /// Whom to wake.
+    pub(crate) wakes: Wakes,
+    /// Whether there may be more to send than was taken.
+    pub(crate) has_more: bool,
+    /// When to come again, if that is earlier than the driver would.
+    pub(crate) deadline: Option<Instant>,
+}
+
+/// How much a visit may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sending {
+    /// So many packets.
+    UpTo(usize),
+    /// None: the device is full.
+    Nothing,
+}
+
+/// What visits fill: kept by the driver, so that a visit allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) packets: Vec<TcpPacket>,
+    pub(crate) events: Vec<EndpointEvent>,
+}
+
+impl ConnectionCell {
+    /// Takes what the connection tells and sends, in the order that `Connection` asks for.
+    ///
+    /// # Errors
+    /// The connection's code panicked, now or before.
+    pub(crate) fn visit(
+        &self,
+        now: Instant,
+        sending: Sending,
+        outbox: &mut Outbox,
+    ) -> Result<Visit, StackError> {
+        self.queued.clear();
+        self.guarded(|state| {
+            let connection = state.connection()?;
+            let events = connection.poll_events();
+            poll_endpoint_events(connection, outbox);
+            let has_more = match sending {
+                Sending::UpTo(packets_max) => poll_packets(connection, now, packets_max, outbox),
+                Sending::Nothing => connection.wants_transmit(),
+            };
+            poll_endpoint_events(connection, outbox);
+            let deadline = connection.deadline();
+            state.trace_state();
+            let wakes = state.take_wakes(events);
+            Ok(Visit { wakes, has_more, deadline: state.earlier(deadline) })
+        })
+    }
+
+    /// Calls into the connection as the driver does: a panic ends this connection and no other.
+    ///
+    /// # Errors
+    /// What `call` returns, or [`StackError::Panicked`].
+    pub(crate) fn guarded<T>(
+        &self,
+        call: impl FnOnce(&mut CellState) -> Result<T, StackError>,
+    ) -> Result<T, StackError> {
+        // The lock is taken inside: a panic poisons it, so no one sees the connection half changed.
+        let guarded = catch_unwind(AssertUnwindSafe(|| call(&mut self.lock())));
+        guarded.unwrap_or(Err(StackError::Panicked))
+    }
+}
+
+impl CellState {
+    /// The deadline, if the driver would come later; it is noted that it comes then.
+    fn earlier(&mut self, deadline: Option<Instant>) -> Option<Instant> {
+        let deadline = deadline?;
+        if self.armed.is_some_and(|armed| armed <= deadline) {
+            return None;
+        }
+        self.armed = Some(deadline);
+        Some(deadline)
+    }
+}
+
+/// Takes packets until there is none or there are `packets_max`. Says whether there may be more.
+fn poll_packets(
+    connection: &mut synack_tcb::Connection,
+    now: Instant,
+    packets_max: usize,
+    outbox: &mut Outbox,
+) -> bool {
+    for _ in 0..packets_max {
+        let Some(packet) = connection.poll_transmit(now, TransmitLimits::SINGLE) else {
+            return false;
+        };
+        outbox.packets.push(packet);
+    }
+    true
+}
+
+pub(crate) fn poll_endpoint_events(connection: &mut synack_tcb::Connection, outbox: &mut Outbox) {
+    // Two at most: TIME-WAIT, and the release.
+    while let Some(event) = connection.poll_endpoint_event() {
+        outbox.events.push(event);
+    }
+}

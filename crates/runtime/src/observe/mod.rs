@@ -1,0 +1,6 @@
+//! What a stack tells of itself.
+
+mod counters;
+
+pub(crate) use counters::Counters;
+pub use counters::StackStats;

@@ -1,0 +1,118 @@
+//! Options of a stream that can be changed while it lives.
+
+use std::io;
+use std::time::Duration;
+
+use synack_tcb::{ConnectionConfig, KeepAlive};
+
+use crate::stream::TcpStream;
+
+/// Options. Each takes effect at once, for the whole connection, however it is split.
+///
+/// # Errors
+/// Every method fails with a [`StackError`](crate::StackError) if the stack is gone; setters fail
+/// with [`InvalidInput`](io::ErrorKind::InvalidInput) for a value that the option cannot have.
+impl TcpStream {
+    /// Whether the Nagle algorithm is off (RFC 9293 §3.7.4).
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.option(|config| config.nodelay)
+    }
+
+    /// Switches the Nagle algorithm off, or on again, as it is from the beginning.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.configure(|config| config.nodelay = nodelay)
+    }
+
+    /// Times of keep-alive, if it is on (RFC 9293 §3.8.4).
+    pub fn keepalive(&self) -> io::Result<Option<KeepAlive>> {
+        self.option(|config| config.keep_alive)
+    }
+
+    /// Switches keep-alive on, with these times, or off, as it is from the beginning.
+    pub fn set_keepalive(&self, keepalive: Option<KeepAlive>) -> io::Result<()> {
+        self.configure(|config| config.keep_alive = keepalive)
+    }
+
+    /// The user timeout that was set, as by `TCP_USER_TIMEOUT` (RFC 9293 §3.9.1.1).
+    pub fn user_timeout(&self) -> io::Result<Option<Duration>> {
+        self.option(|config| config.user_timeout)
+    }
+
+    /// Gives the connection up when what was sent is not acknowledged for so long; `None` is five
+    /// minutes, which a peer that answers window probes may exceed.
+    pub fn set_user_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.configure(|config| config.user_timeout = timeout)
+    }
+
+    /// Lets the last handle reset the connection instead of closing it.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.configure(|config| config.zero_linger = true)
+    }
+
+    /// The time to live, or hop limit, of what is sent.
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.option(|config| u32::from(config.hop_limit))
+    }
+
+    /// Sets the time to live, or hop limit, of what is sent: 1 to 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let hop_limit = u8::try_from(ttl).ok().filter(|ttl| *ttl > 0).ok_or_else(invalid)?;
+        self.configure(|config| config.hop_limit = hop_limit)
+    }
+
+    /// The differentiated services code point of what is sent: the upper six bits of TOS.
+    pub fn dscp(&self) -> io::Result<u8> {
+        self.option(|config| config.dscp)
+    }
+
+    /// Sets the differentiated services code point of what is sent: 0 to 63 (RFC 2474).
+    pub fn set_dscp(&self, dscp: u8) -> io::Result<()> {
+        if dscp > 63 {
+            return Err(invalid());
+        }
+        self.configure(|config| config.dscp = dscp)
+    }
+
+    /// Octets that may be written and not yet acknowledged.
+    pub fn send_buffer_size(&self) -> io::Result<u32> {
+        self.option(|config| size(config.send_buffer))
+    }
+
+    /// Sets how many octets may be written and not yet acknowledged. What is queued stays.
+    pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
+        self.configure(|config| config.send_buffer = size as usize)
+    }
+
+    /// Octets that may be received and not yet read.
+    pub fn recv_buffer_size(&self) -> io::Result<u32> {
+        self.option(|config| size(config.receive_buffer))
+    }
+
+    /// Sets how many octets may be received and not yet read.
+    ///
+    /// The window scale is fixed when the connection is opened, so what is more than fits it then
+    /// does not show.
+    pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
+        self.configure(|config| config.receive_buffer = size as usize)
+    }
+
+    /// Changes any part of the configuration.
+    pub fn configure(&self, change: impl FnOnce(&mut ConnectionConfig)) -> io::Result<()> {
+        self.cell().call_and_ring(|state, now| {
+            state.connection()?.configure(now, change);
+            Ok(())
+        })
+    }
+
+    fn option<T>(&self, get: impl FnOnce(&ConnectionConfig) -> T) -> io::Result<T> {
+        Ok(get(self.cell().lock().look()?.config()))
+    }
+}
+
+fn size(octets: usize) -> u32 {
+    u32::try_from(octets).unwrap_or(u32::MAX)
+}
+
+fn invalid() -> io::Error {
+    io::ErrorKind::InvalidInput.into()
+}
