@@ -60,7 +60,8 @@ impl Payload {
     /// Takes out the first slice.
     pub fn pop_first(&mut self) -> Option<Bytes> {
         let slice = self.slices.pop_at(0)?;
-        self.len -= slice.len() as u32;
+        // No slice is longer than the whole, whose length is a `u32`.
+        self.len = self.len.saturating_sub(u32::try_from(slice.len()).unwrap_or(u32::MAX));
         Some(slice)
     }
 
