@@ -65,7 +65,7 @@ impl Reassembly {
             self.insert_slice(position, slice, copy_below);
             position += len;
         }
-        let range = self.range_of(start).map_or(SeqRange::default(), |(from, to)| {
+        let range = self.range_of(start).map_or_else(SeqRange::default, |(from, to)| {
             SeqRange::new(at.seq_of_offset(from), at.seq_of_offset(to))
         });
         if self.len > held_before { Inserted::New(range) } else { Inserted::Duplicate(range) }

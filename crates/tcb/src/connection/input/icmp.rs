@@ -21,14 +21,15 @@ impl Connection {
         if over || !(self.snd.una <= quoted && quoted < self.snd.nxt) {
             return;
         }
-        match error.kind {
+        if error.kind == IcmpErrorKind::SourceQuench {
             // RFC 6633: never acted on.
-            IcmpErrorKind::SourceQuench => {}
-            kind if is_hard(error) && !self.state.is_synchronized() => {
-                self.end(CloseReason::Unreachable(kind));
-            }
-            kind => self.report(SoftError::Icmp(kind)),
+            return;
         }
+        if is_hard(error) && !self.state.is_synchronized() {
+            self.end(CloseReason::Unreachable(error.kind));
+            return;
+        }
+        self.report(SoftError::Icmp(error.kind));
     }
 }
 
@@ -37,10 +38,9 @@ impl Connection {
 /// Source: RFC 9293 §3.9.2.2 (SHLD-26), without code 4, which is path MTU discovery's (PMTU-2); for
 /// ICMPv6, RFC 5461 §2 (ICMP-8).
 fn is_hard(error: &IcmpError) -> bool {
-    match error.kind {
-        IcmpErrorKind::ProtocolUnreachable | IcmpErrorKind::PortUnreachable => true,
-        IcmpErrorKind::AdminProhibited => error.source.is_ipv6(),
-        // The kinds are wire's; whatever is added there is soft until it is named here.
-        _ => false,
-    }
+    // The kinds are wire's; whatever is added there is soft until it is named here.
+    let is_prohibited = error.kind == IcmpErrorKind::AdminProhibited && error.source.is_ipv6();
+    let hard =
+        matches!(error.kind, IcmpErrorKind::ProtocolUnreachable | IcmpErrorKind::PortUnreachable);
+    hard || is_prohibited
 }
