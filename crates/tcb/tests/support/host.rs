@@ -19,6 +19,8 @@ pub(crate) struct Host {
     /// Connections that live. A released one stays, for the test to look at.
     pub(crate) connections: BTreeMap<ConnectionId, Box<Connection>>,
     pub(crate) now: Instant,
+    /// What its device takes in one packet.
+    pub(crate) limits: TransmitLimits,
     addresses: Vec<LinkAddress>,
     /// What left and was not looked at.
     sent: Vec<TcpPacket>,
@@ -82,6 +84,7 @@ impl Host {
             endpoint,
             connections: BTreeMap::new(),
             now: Instant::from_millis(1_000_000),
+            limits: TransmitLimits::SINGLE,
             addresses: addresses.to_vec(),
             sent: Vec::new(),
             looped: VecDeque::new(),
@@ -126,6 +129,13 @@ impl Host {
 
     pub(crate) fn receive_by(&mut self, link: LinkId, packet: TcpPacket) -> Received {
         let received = self.route(link, packet);
+        self.drain();
+        received
+    }
+
+    /// Takes packets that waited together, and only then sends what they cause.
+    pub(crate) fn receive_together(&mut self, packets: Vec<TcpPacket>) -> Vec<Received> {
+        let received = packets.into_iter().map(|packet| self.route(LinkId(0), packet)).collect();
         self.drain();
         received
     }
@@ -272,7 +282,7 @@ impl Host {
             self.carry_events(id);
             loop {
                 let connection = self.connections.get_mut(&id).unwrap();
-                let packet = connection.poll_transmit(self.now, TransmitLimits::SINGLE);
+                let packet = connection.poll_transmit(self.now, self.limits);
                 #[cfg(debug_assertions)]
                 connection.check_invariants();
                 let Some(packet) = packet else { break };

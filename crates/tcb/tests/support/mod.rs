@@ -12,12 +12,17 @@
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+mod conversation;
 mod host;
+mod line;
 mod peer;
 mod scene;
+mod setup;
 
+pub(crate) use conversation::{Conversation, FIRST_TSVAL, octets};
 pub(crate) use host::{Host, Received, Seen};
 pub(crate) use peer::{Change, Peer, control};
 pub(crate) use scene::{
     established, half_open, listening, listening_in_both_families, pair, settle, shake, time_wait,
 };
+pub(crate) use setup::{Opener, Setup};

@@ -1,0 +1,6 @@
+//! Conversations of a connection with a far end played by hand: packets in, packets out, at stated
+//! times.
+
+mod closing;
+#[path = "../support/mod.rs"]
+mod support;
