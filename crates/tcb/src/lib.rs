@@ -144,6 +144,8 @@ mod timers;
 pub use config::{
     BUFFER_LEN_MAX, ConnectionConfig, EndpointConfig, KeepAlive, ListenerConfig, Nagle, SynCookies,
 };
+#[doc(hidden)]
+pub use connection::Internals;
 pub use connection::{Connection, Push, State, TransmitLimits, Unread};
 pub use drop_reason::DropReason;
 pub use endpoint::{ConnectionId, Endpoint, LinkAddress, LinkId, ListenOn, Occupant, Open, Route};

@@ -2,6 +2,7 @@
 
 mod handshake;
 mod input;
+mod internals;
 mod keep_alive;
 mod mtu;
 mod negotiate;
@@ -15,6 +16,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 pub(crate) use handshake::{Identity, SynRecord};
+pub use internals::Internals;
 use keep_alive::KeepAliveState;
 pub(crate) use mtu::SEND_MSS_MIN;
 pub(crate) use negotiate::Negotiated;
@@ -310,7 +312,7 @@ impl Connection {
     }
 
     /// Asserts what must hold between any two calls (robustness I-4, I-5, I-9, I-15).
-    #[cfg(any(test, debug_assertions))]
+    #[doc(hidden)]
     pub fn check_invariants(&self) {
         let snd = &self.snd;
         assert!(snd.una <= snd.nxt, "SND.UNA <= SND.NXT");
@@ -323,6 +325,12 @@ impl Connection {
             return;
         }
         self.recovery.check();
+        let mut below = self.rcv.nxt;
+        for range in self.reassembly.ranges(self.rcv.nxt, self.received) {
+            assert!(below < range.start && range.start < range.end, "ranges do not touch");
+            assert!(range.end <= self.rcv.adv, "nothing beyond the window is held");
+            below = range.end;
+        }
         let text = u64::from(snd.flight_size())
             .saturating_sub(u64::from(!snd.is_syn_acked() && snd.nxt != snd.iss))
             .saturating_sub(u64::from(snd.fin.is_some() && !snd.is_fin_acked()));

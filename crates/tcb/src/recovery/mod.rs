@@ -239,6 +239,11 @@ impl LossRecovery {
         self.sent.lost()
     }
 
+    /// How many ranges what was sent is remembered in.
+    pub(crate) fn records(&self) -> usize {
+        self.sent.len()
+    }
+
     /// Whether text or FIN is unacknowledged.
     pub(crate) fn has_unacked(&self) -> bool {
         !self.sent.is_empty()
@@ -412,7 +417,6 @@ impl LossRecovery {
     }
 
     /// Whether the counts are those of the records.
-    #[cfg(any(test, debug_assertions))]
     pub(crate) fn check(&self) {
         self.sent.check();
     }

@@ -305,7 +305,6 @@ impl SentQueue {
     }
 
     /// Whether the counts are those of the records, and the records lie together.
-    #[cfg(any(test, debug_assertions))]
     pub(crate) fn check(&self) {
         let mut pipe = 0;
         let (mut sacked, mut lost) = (0, 0);

@@ -45,6 +45,11 @@ impl Reassembly {
         self.ranges.is_empty()
     }
 
+    /// Ranges held.
+    pub(crate) fn count(&self) -> usize {
+        self.ranges.len()
+    }
+
     /// Octets held.
     pub(crate) fn len(&self) -> usize {
         self.len
