@@ -80,6 +80,15 @@ impl ConnectionIds {
         place.path.filter(|_| place.generation == id.generation)
     }
 
+    /// The live connections, for assertions.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, FourTuple)> {
+        (0..).zip(&self.places).filter_map(|(index, place)| {
+            let generation = place.generation;
+            place.path.map(|path| (ConnectionId { index, generation }, path))
+        })
+    }
+
     /// Takes a name back; nothing for a stale one.
     pub(super) fn remove(&mut self, id: ConnectionId) -> Option<FourTuple> {
         let path = self.path(id)?;

@@ -33,6 +33,12 @@ impl DemuxTable {
         Self { table: HashTable::new(), key }
     }
 
+    /// How many four-tuples are in use.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// What lives on `path`.
     pub(super) fn get(&self, path: &FourTuple) -> Option<Target> {
         let found = self.table.find(hash(&self.key, path), |(other, _)| other == path);
@@ -72,6 +78,28 @@ mod tests {
 
     fn path(port: u16) -> FourTuple {
         FourTuple::new("10.0.0.1:80".parse().unwrap(), ([10, 0, 0, 2], port).into())
+    }
+
+    #[test]
+    fn g1_paths_that_meet_under_another_key_are_spread_by_ours() {
+        let known = KeyedHash::derive(&[0; 32], Purpose::Demux);
+        let ours = KeyedHash::derive(&[3; 32], Purpose::Demux);
+        let remotes = (0..1_000_000u32).map(|index| {
+            let [a, b, c, d] = index.to_be_bytes();
+            let remote = ([10 + a, b, c, d], 4_000).into();
+            FourTuple::new("10.0.0.1:80".parse().unwrap(), remote)
+        });
+        // An attacker who knew a key would choose those that fall into one of 1,024 places.
+        let crafted = remotes.filter(|path| hash(&known, path) & 0x3ff == 0);
+        let mut counts = [0; 16];
+        let mut all = 0;
+        for path in crafted {
+            counts[(hash(&ours, &path) & 0xf) as usize] += 1;
+            all += 1;
+        }
+        // About 61 in each; 8 standard deviations.
+        assert!((900..1_060).contains(&all), "{all}");
+        assert!(counts.iter().all(|count| (10..120).contains(count)), "{counts:?}");
     }
 
     #[test]

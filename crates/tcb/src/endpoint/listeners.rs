@@ -52,6 +52,20 @@ impl Listeners {
         slot.taken.as_mut().filter(|_| current).map(|(_, listener)| listener)
     }
 
+    /// The listener of this name, for assertions.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn get(&self, id: ListenerId) -> Option<&Listener> {
+        let slot = self.slots.get(id.index())?;
+        let current = slot.generation == id.generation();
+        slot.taken.as_ref().filter(|_| current).map(|(_, listener)| listener)
+    }
+
+    /// The names of all listeners, for assertions.
+    #[cfg(any(test, debug_assertions))]
+    pub(super) fn ids(&self) -> impl Iterator<Item = ListenerId> {
+        self.places.values().copied()
+    }
+
     /// What the listener of this name listens on; `None` for a stale one.
     pub(super) fn on(&self, id: ListenerId) -> Option<ListenOn> {
         let slot = self.slots.get(id.index())?;

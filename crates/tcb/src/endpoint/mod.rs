@@ -263,6 +263,23 @@ impl Endpoint {
         self.counters
     }
 
+    /// Asserts what must hold between any two calls: the tables agree with each other.
+    #[cfg(any(test, debug_assertions))]
+    pub fn check_invariants(&self) {
+        let live = self
+            .ids
+            .iter()
+            .filter(|(id, path)| self.demux.get(path) == Some(Target::Connection(*id)));
+        let half_open = self.syn_queue.keys_waiting().inspect(|(key, path)| {
+            assert_eq!(self.demux.get(path), Some(Target::HalfOpen(*key)), "it is found");
+        });
+        assert_eq!(self.demux.len(), live.count() + half_open.count(), "nothing else is found");
+        for id in self.listeners.ids() {
+            let counted = self.listeners.get(id).map(Listener::half_open);
+            assert_eq!(counted, Some(self.syn_queue.count_of(id)), "places in the queue");
+        }
+    }
+
     /// The socket to listen on, with a port.
     fn socket_to_listen(&mut self, mut socket: SocketAddr) -> Result<SocketAddr, ListenError> {
         let is_wildcard = socket.ip().is_unspecified();

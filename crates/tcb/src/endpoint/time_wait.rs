@@ -126,7 +126,7 @@ impl TimeWaitTable {
         segment: &Segment,
     ) -> Option<Outcome> {
         // A time that is over may not have been acted on yet.
-        self.expire(now);
+        self.records.expire_one(now, path);
         let renewed = now + self.lifetime;
         let record = self.records.get_mut(path)?;
         Some(match record.judge(segment) {

@@ -120,6 +120,12 @@ impl Listener {
         self.waiting < self.config.backlog
     }
 
+    /// How many handshakes it has in the queue, for assertions.
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn half_open(&self) -> u32 {
+        self.half_open
+    }
+
     /// A handshake joined the queue.
     pub(crate) fn on_half_open(&mut self) {
         self.half_open += 1;

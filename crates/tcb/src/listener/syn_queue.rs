@@ -64,6 +64,21 @@ impl SynQueue {
         self.entries.get(key)
     }
 
+    /// The handshakes that are not aborted, for assertions.
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn keys_waiting(&self) -> impl Iterator<Item = (Key, FourTuple)> {
+        let entries = self.entries.keys().filter_map(|key| Some((key, self.entries.get(key)?)));
+        let waiting = entries.filter(|(_, entry)| entry.stage != Stage::Aborted);
+        waiting.map(|(key, entry)| (key, entry.record.identity.path))
+    }
+
+    /// How many handshakes of `listener` are not aborted, for assertions.
+    #[cfg(any(test, debug_assertions))]
+    pub(crate) fn count_of(&self, listener: ListenerId) -> u32 {
+        let its = |key: &Key| self.entries.get(*key).is_some_and(|e| e.listener == listener);
+        self.keys_waiting().filter(|(key, _)| its(key)).count() as u32
+    }
+
     /// Keeps a handshake whose first SYN-ACK leaves now.
     pub(crate) fn insert(
         &mut self,

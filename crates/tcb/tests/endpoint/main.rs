@@ -1,11 +1,13 @@
 //! Conversations with an endpoint: packets in, packets out, at stated times.
 
+mod allocation;
 mod cookies;
 mod floods;
 mod half_open;
 mod listen;
 mod nobody;
 mod open;
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 mod time_wait;
