@@ -223,6 +223,21 @@ fn sm_seqn_2_must_10_attack_a8_crossing_syns_open_one_connection() {
 }
 
 #[test]
+fn sm_synsent_8_trap_35_text_of_a_crossing_syn_is_taken_once() {
+    let mut host = Host::new("10.0.0.2");
+    let peer = Peer::new("10.0.0.1:80", "10.0.0.2:5000");
+    let id = host.connect_to(&peer);
+    let nxt = host.only_sent().segment.seq + 1;
+    host.receive(peer.syn(100).with_text(b"early"));
+    assert_eq!((host.state(id), host.read(id)), (State::SynReceived, vec![]));
+    host.sent();
+    // The peer does not know whether it arrived, and sends it again with more.
+    host.receive(peer.text(101, nxt, b"early and late").with_control(Flags::FIN));
+    assert_eq!((host.state(id), host.read(id)), (State::CloseWait, b"early and late".to_vec()));
+    assert_eq!(control(&host.only_sent()), format!("<SEQ={nxt}><ACK=116><CTL=ACK>"));
+}
+
+#[test]
 fn open_13_attack_a8_a_socket_connects_to_itself() {
     let mut host = Host::new("10.0.0.2");
     let itself = Peer::new("10.0.0.2:5000", "10.0.0.2:5000");

@@ -186,7 +186,7 @@ impl Connection {
     ///
     /// Source: RFC 9293 §3.10.7.4 (SEQ-10, SM-SEQ-5, TRAP-19). A SYN is left for step 8.4
     /// (TRAP-62).
-    fn trim(&mut self, arrival: &mut Arrival<'_>) {
+    pub(super) fn trim(&mut self, arrival: &mut Arrival<'_>) {
         if arrival.seg.is_syn() {
             return;
         }

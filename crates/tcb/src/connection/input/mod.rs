@@ -73,7 +73,10 @@ impl Connection {
         self.check_reset(now, &arrival)?; // 8.3
         self.check_syn(now, &arrival)?; // 8.4
         self.process_ack(now, &arrival)?; // 8.5
-        self.process_pending(now);
+        if self.process_pending(now) {
+            // What came with the SYN is old news in this segment.
+            self.trim(&mut arrival);
+        }
         self.process_after_ack(now, &mut arrival) // 8.6 to 8.8
     }
 
@@ -90,13 +93,13 @@ impl Connection {
     }
 
     /// Text and FIN that came with the SYN of a simultaneous open, once that is complete
-    /// (SM-SYNSENT-8).
-    fn process_pending(&mut self, now: Instant) {
-        if let Some(mut seg) = self.handshake.pending.take() {
-            let mut arrival = self.arrival(&mut seg, 1);
-            // It was not acknowledged yet: what is refused now comes again.
-            let _ = self.process_after_syn(now, &mut arrival);
-        }
+    /// (SM-SYNSENT-8). Returns whether there were any.
+    fn process_pending(&mut self, now: Instant) -> bool {
+        let Some(mut seg) = self.handshake.pending.take() else { return false };
+        let mut arrival = self.arrival(&mut seg, 1);
+        // It was not acknowledged yet: what is refused now comes again.
+        let _ = self.process_after_syn(now, &mut arrival);
+        true
     }
 
     fn arrival<'a>(&self, seg: &'a mut Segment, segments: u32) -> Arrival<'a> {
