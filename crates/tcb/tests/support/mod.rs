@@ -13,16 +13,21 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 mod conversation;
+mod expect;
 mod host;
 mod line;
+mod packets;
 mod peer;
 mod scene;
 mod setup;
+mod stage;
 
 pub(crate) use conversation::{Conversation, FIRST_TSVAL, octets};
+pub(crate) use expect::{Fate, Picture, Said, each, each_planned, each_setting};
 pub(crate) use host::{Host, Received, Seen};
 pub(crate) use peer::{Change, Peer, control};
 pub(crate) use scene::{
     established, half_open, listening, listening_in_both_families, pair, settle, shake, time_wait,
 };
 pub(crate) use setup::{Opener, Setup};
+pub(crate) use stage::{Opened, Place, Plan, SETTINGS, Setting, Stage};

@@ -108,6 +108,20 @@ pub(crate) trait Change: Sized {
         self.with(|segment| segment.control = control)
     }
 
+    /// With this SEG.SEQ.
+    fn at(self, seq: impl Number) -> Self {
+        self.with(|segment| segment.seq = seq.number())
+    }
+
+    /// With this SEG.ACK.
+    fn acking(self, ack: impl Number) -> Self {
+        self.with(|segment| segment.ack = Some(ack.number()))
+    }
+
+    fn without_ack(self) -> Self {
+        self.with(|segment| segment.ack = None)
+    }
+
     fn with_window(self, window: u16) -> Self {
         self.with(|segment| segment.window = window)
     }

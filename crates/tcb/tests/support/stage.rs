@@ -1,0 +1,441 @@
+//! A host in any state of the table, brought there by packets and calls alone, and the numbers that
+//! its far end knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use synack_tcb::{
+    Connection, ConnectionConfig, ConnectionId, EndpointConfig, Events, Instant, ListenerConfig,
+    Open, Push, State,
+};
+use synack_wire::{IpFields, Options, SeqNum, Timestamps};
+
+use super::{Change, Host, Peer, Received, Seen};
+
+/// A row of the state table (RFC 9293 §3.3.2): SYN-RECEIVED is two, as it is left in two ways.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Closed,
+    Listen,
+    SynSent,
+    SynReceivedPassive,
+    SynReceivedActive,
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+    TimeWait,
+}
+
+impl Place {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Closed,
+        Self::Listen,
+        Self::SynSent,
+        Self::SynReceivedPassive,
+        Self::SynReceivedActive,
+        Self::Established,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::CloseWait,
+        Self::Closing,
+        Self::LastAck,
+        Self::TimeWait,
+    ];
+    /// ESTABLISHED and everything after it but TIME-WAIT.
+    pub(crate) const CONNECTED: [Self; 6] = [
+        Self::Established,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::CloseWait,
+        Self::Closing,
+        Self::LastAck,
+    ];
+    /// ESTABLISHED and everything after it.
+    pub(crate) const SYNCHRONIZED: [Self; 7] = [
+        Self::Established,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::CloseWait,
+        Self::Closing,
+        Self::LastAck,
+        Self::TimeWait,
+    ];
+    /// Where the eight steps of section 8 apply.
+    pub(crate) const AFTER_SYN_SENT: [Self; 9] = [
+        Self::SynReceivedPassive,
+        Self::SynReceivedActive,
+        Self::Established,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::CloseWait,
+        Self::Closing,
+        Self::LastAck,
+        Self::TimeWait,
+    ];
+    /// Where text from the far end is taken.
+    pub(crate) const TAKES_TEXT: [Self; 3] = [Self::Established, Self::FinWait1, Self::FinWait2];
+    /// Where the far end's FIN was taken.
+    pub(crate) const HAS_PEER_FIN: [Self; 4] =
+        [Self::CloseWait, Self::Closing, Self::LastAck, Self::TimeWait];
+    /// Where text and FIN of the host may be unacknowledged.
+    pub(crate) const SENDS: [Self; 5] =
+        [Self::Established, Self::FinWait1, Self::CloseWait, Self::Closing, Self::LastAck];
+    /// Where the host's FIN is sent and unacknowledged.
+    pub(crate) const OWES_FIN: [Self; 3] = [Self::FinWait1, Self::Closing, Self::LastAck];
+
+    /// How it looks from outside.
+    pub(crate) fn seen(self) -> Seen {
+        match self {
+            Self::Closed => Seen::Closed,
+            Self::Listen => Seen::Listen,
+            Self::SynSent => Seen::In(State::SynSent),
+            Self::SynReceivedPassive => Seen::SynReceived,
+            Self::SynReceivedActive => Seen::In(State::SynReceived),
+            Self::Established => Seen::In(State::Established),
+            Self::FinWait1 => Seen::In(State::FinWait1),
+            Self::FinWait2 => Seen::In(State::FinWait2),
+            Self::CloseWait => Seen::In(State::CloseWait),
+            Self::Closing => Seen::In(State::Closing),
+            Self::LastAck => Seen::In(State::LastAck),
+            Self::TimeWait => Seen::TimeWait,
+        }
+    }
+
+    fn forced(self) -> Option<Opened> {
+        match self {
+            Self::Listen | Self::SynReceivedPassive => Some(Opened::Passively),
+            Self::Closed | Self::SynSent | Self::SynReceivedActive => Some(Opened::Actively),
+            _ => None,
+        }
+    }
+}
+
+/// Who sent the first SYN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Opened {
+    Actively,
+    Passively,
+}
+
+/// What every row is repeated with: both families; numbers far from any edge, around 2^32 and
+/// around 2^31; both ways to open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Setting {
+    pub(crate) is_ipv6: bool,
+    pub(crate) iss: u32,
+    pub(crate) irs: u32,
+    pub(crate) opened: Opened,
+}
+
+pub(crate) const SETTINGS: [Setting; 6] = [
+    Setting { is_ipv6: false, iss: 100, irs: 300, opened: Opened::Actively },
+    Setting { is_ipv6: false, iss: u32::MAX - 2, irs: u32::MAX - 1, opened: Opened::Passively },
+    Setting { is_ipv6: false, iss: 0x7fff_fffe, irs: 0x7fff_fffd, opened: Opened::Actively },
+    Setting { is_ipv6: true, iss: 100, irs: 300, opened: Opened::Passively },
+    Setting { is_ipv6: true, iss: u32::MAX, irs: u32::MAX - 3, opened: Opened::Actively },
+    Setting { is_ipv6: true, iss: 0x7fff_fffd, irs: 0x7fff_ffff, opened: Opened::Passively },
+];
+
+/// How a conversation begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) setting: Setting,
+    /// The options of the far end's SYN.
+    pub(crate) offer: Options,
+    /// The window field of everything from the far end.
+    pub(crate) window: u16,
+    /// What the host writes as soon as it may. It is in flight where text can be.
+    pub(crate) text: &'static [u8],
+    pub(crate) config: ConnectionConfig,
+    pub(crate) endpoint: EndpointConfig,
+}
+
+impl Plan {
+    pub(crate) fn new(setting: Setting) -> Self {
+        Self {
+            setting,
+            offer: Options::default(),
+            window: u16::MAX,
+            text: b"",
+            config: ConnectionConfig::default(),
+            endpoint: EndpointConfig::default(),
+        }
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// The far end offers timestamps: its clock stands at 2^32 - 2.
+    pub(crate) fn with_timestamps(self) -> Self {
+        let timestamps = Some(Timestamps { value: u32::MAX - 1, echo: 0 });
+        self.with(|plan| plan.offer.timestamps = timestamps)
+    }
+
+    /// A host in this state.
+    pub(crate) fn stage(self, place: Place) -> Stage {
+        let mut stage = Stage::begin(self, place);
+        stage.go_to(place);
+        stage
+    }
+}
+
+/// A host in a state, and what the far end knows of it: the numbers of the *host* are `snd_*` and
+/// `rcv_*`, as RFC 9293 names them from its side.
+pub(crate) struct Stage {
+    pub(crate) host: Host,
+    pub(crate) peer: Peer,
+    pub(crate) plan: Plan,
+    pub(crate) iss: SeqNum,
+    pub(crate) irs: SeqNum,
+    pub(crate) snd_una: SeqNum,
+    pub(crate) snd_nxt: SeqNum,
+    pub(crate) rcv_nxt: SeqNum,
+    /// The right edge that the host offered.
+    pub(crate) rcv_adv: SeqNum,
+    /// The far end's timestamp clock.
+    pub(crate) peer_clock: u32,
+    /// TS.Recent of the host.
+    pub(crate) ts_recent: u32,
+    pub(super) id: Option<ConnectionId>,
+    /// What the host's timestamp clock said when.
+    pub(super) clock: Option<(Instant, u32)>,
+    /// The IP header fields of what the host sent.
+    pub(super) ip: IpFields,
+}
+
+impl Stage {
+    /// A host before the conversation, at a time at which its next ISS is as planned.
+    pub(crate) fn begin(mut plan: Plan, place: Place) -> Self {
+        plan.setting.opened = place.forced().unwrap_or(plan.setting.opened);
+        let (address, peer) = if plan.setting.is_ipv6 {
+            ("fd00::2", Peer::new("[fd00::1]:4000", "[fd00::2]:80"))
+        } else {
+            ("10.0.0.2", Peer::new("10.0.0.1:4000", "10.0.0.2:80"))
+        };
+        let mut probe = Host::new(address);
+        probe.connect_to(&peer);
+        let probed = probe.only_sent();
+        let iss = SeqNum::new(plan.setting.iss);
+        // RFC 9293 §3.4.1: the clock of ISNs ticks every 4 microseconds.
+        let ticks = u64::from(iss - probed.segment.seq);
+        let mut host = Host::with(address, plan.endpoint.clone());
+        host.now = host.now + Duration::from_micros(4 * ticks);
+        let irs = SeqNum::new(plan.setting.irs);
+        Self {
+            host,
+            peer,
+            iss,
+            irs,
+            snd_una: iss,
+            snd_nxt: iss,
+            rcv_nxt: irs,
+            rcv_adv: irs,
+            peer_clock: plan.offer.timestamps.map_or(0, |timestamps| timestamps.value),
+            ts_recent: 0,
+            id: None,
+            clock: None,
+            ip: probed.ip,
+            plan,
+        }
+    }
+
+    /// The connection, where the host has one.
+    #[track_caller]
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.id.expect("the host has a connection")
+    }
+
+    #[track_caller]
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        let id = self.id();
+        self.host.connection(id)
+    }
+
+    /// What is left of a four-tuple whose connection is gone.
+    pub(crate) fn gone(&self) -> Seen {
+        match self.plan.setting.opened {
+            Opened::Actively => Seen::Closed,
+            Opened::Passively => Seen::Listen,
+        }
+    }
+
+    fn go_to(&mut self, place: Place) {
+        match place {
+            Place::Closed => {}
+            Place::Listen => self.listen(),
+            Place::SynSent => {
+                self.connect();
+                self.write_planned();
+            }
+            Place::SynReceivedPassive => {
+                self.listen();
+                self.take_syn();
+            }
+            Place::SynReceivedActive => {
+                self.connect();
+                self.write_planned();
+                self.take_syn();
+            }
+            Place::Established => self.establish(),
+            Place::FinWait1 => {
+                self.establish();
+                self.close();
+            }
+            Place::FinWait2 => {
+                self.go_to(Place::FinWait1);
+                self.acknowledge();
+            }
+            Place::CloseWait => {
+                self.establish();
+                self.take_fin();
+            }
+            Place::Closing => {
+                self.go_to(Place::FinWait1);
+                self.take_fin();
+            }
+            Place::LastAck => {
+                self.go_to(Place::CloseWait);
+                self.close();
+            }
+            Place::TimeWait => {
+                self.go_to(Place::FinWait2);
+                self.take_fin();
+            }
+        }
+        assert_eq!(self.host.seen(&self.peer), place.seen(), "on the way");
+        self.events();
+    }
+
+    pub(crate) fn listen(&mut self) {
+        let connection = Some(Arc::new(self.plan.config.clone()));
+        self.host.listen_with(80, ListenerConfig { connection, ..ListenerConfig::default() });
+    }
+
+    pub(crate) fn connect(&mut self) {
+        let config = Some(Arc::new(self.plan.config.clone()));
+        let open = Open { local: Some(self.peer.host), config, ..Open::to(self.peer.socket) };
+        self.id = Some(self.host.try_connect(open).unwrap());
+        let syn = self.host.only_sent();
+        self.note_clock(&syn.segment.options);
+        assert_eq!(syn, self.host_syn(), "on the way");
+        self.snd_nxt = self.iss + 1;
+    }
+
+    /// The far end's SYN: a passive open, or a simultaneous one.
+    pub(crate) fn take_syn(&mut self) {
+        let offer = self.plan.offer.clone();
+        let syn = self.peer.syn(self.irs).with_window(self.plan.window).with_options(offer);
+        self.host.receive(syn);
+        let syn_ack = self.host.only_sent();
+        self.note_syn();
+        self.note_clock(&syn_ack.segment.options);
+        self.snd_nxt = self.iss + 1;
+        assert_eq!(syn_ack, self.host_syn_ack(), "on the way");
+    }
+
+    pub(crate) fn establish(&mut self) {
+        match self.plan.setting.opened {
+            Opened::Actively => {
+                self.connect();
+                let offer = self.plan.offer.clone();
+                let syn_ack = self.peer.syn_ack(self.irs, self.snd_nxt);
+                self.note_syn();
+                self.snd_una = self.snd_nxt;
+                self.host.receive(syn_ack.with_window(self.plan.window).with_options(offer));
+                let ack = self.host_ack();
+                self.note_edge();
+                assert_eq!(self.host.only_sent(), ack, "on the way");
+            }
+            Opened::Passively => {
+                self.listen();
+                self.take_syn();
+                self.snd_una = self.snd_nxt;
+                let ack = self.ack();
+                self.id = Some(self.host.accept(ack));
+                self.host.silent();
+            }
+        }
+        self.write_planned();
+    }
+
+    fn write_planned(&mut self) {
+        let text = self.plan.text;
+        if text.is_empty() {
+            return;
+        }
+        let seq = self.snd_nxt;
+        self.write(text);
+        if self.connection().is_connected() {
+            let packet = self.host_text(seq, text);
+            assert_eq!(self.host.only_sent(), packet, "on the way");
+            self.snd_nxt = packet.segment.end();
+            self.note_edge();
+        } else {
+            self.host.silent();
+        }
+    }
+
+    /// The host closes; its FIN leaves.
+    pub(crate) fn close(&mut self) {
+        let id = self.id();
+        self.host.close(id);
+        let fin = self.host_fin(self.snd_nxt);
+        assert_eq!(self.host.only_sent(), fin, "on the way");
+        self.snd_nxt = fin.segment.end();
+        self.note_edge();
+    }
+
+    /// The far end acknowledges everything.
+    pub(crate) fn acknowledge(&mut self) {
+        let id = self.id();
+        self.snd_una = self.snd_nxt;
+        let ack = self.ack();
+        assert_eq!(self.host.receive(ack), Received::Used(id));
+        self.host.silent();
+    }
+
+    /// The far end's FIN, with an ACK of what it had acknowledged before.
+    pub(crate) fn take_fin(&mut self) {
+        let id = self.id();
+        let fin = self.fin().acking(self.snd_una);
+        assert_eq!(self.host.receive(fin), Received::Used(id));
+        self.rcv_nxt += 1;
+        let ack = self.host_ack();
+        self.note_edge();
+        assert_eq!(self.host.only_sent(), ack, "on the way");
+    }
+
+    pub(crate) fn write(&mut self, text: &[u8]) {
+        let (id, now) = (self.id(), self.host.now);
+        assert_eq!(self.host.connection(id).write(now, text, Push::Now), Ok(text.len()));
+        self.host.drain();
+    }
+
+    /// What the application was told since the last call.
+    pub(crate) fn events(&mut self) -> Events {
+        match self.id {
+            Some(id) => self.host.connection(id).poll_events(),
+            None => Events::NONE,
+        }
+    }
+
+    /// The far end's SYN has arrived.
+    pub(crate) fn note_syn(&mut self) {
+        self.rcv_nxt = self.irs + 1;
+        let window = self.plan.config.receive_buffer.min(usize::from(u16::MAX));
+        self.rcv_adv = self.rcv_nxt + window as u32;
+        self.ts_recent = self.peer_clock;
+    }
+
+    /// The host's clock of timestamps, from what it said first.
+    fn note_clock(&mut self, options: &Options) {
+        if let Some(timestamps) = options.timestamps {
+            self.clock = Some((self.host.now, timestamps.value));
+        }
+    }
+}
