@@ -96,6 +96,8 @@ pub struct TimeWait {
     pub entered: Instant,
     /// SND.NXT: what a last ACK is sent with, and what the ISS of a successor must pass (TW-11).
     pub snd_nxt: SeqNum,
+    /// The lowest ACK that is not too old (RFC 5961 §5.2).
+    pub ack_lowest: SeqNum,
     /// RCV.NXT: the number after the peer's FIN.
     pub rcv_nxt: SeqNum,
     /// The window field of a last ACK, already scaled.

@@ -262,6 +262,7 @@ impl Connection {
             path: self.path,
             entered: self.waiting.answered_at,
             snd_nxt: self.snd.nxt,
+            ack_lowest: self.ack_lowest(),
             rcv_nxt: self.rcv.nxt,
             window: u16::try_from(self.rcv.wnd() >> self.rcv.shift).unwrap_or(u16::MAX),
             rcv_wnd: self.rcv.wnd(),

@@ -29,6 +29,7 @@ pub(super) struct TimeWaitTable {
 #[derive(Clone, Copy, Debug)]
 struct Record {
     snd_nxt: SeqNum,
+    ack_lowest: SeqNum,
     rcv_nxt: SeqNum,
     rcv_wnd: u32,
     window: u16,
@@ -94,10 +95,27 @@ impl TimeWaitTable {
 
     /// Carries on for a connection, 2 MSL from when it entered TIME-WAIT (TW-1, MUST-13).
     pub(super) fn insert(&mut self, time_wait: TimeWait) -> Inserted {
-        let TimeWait { path, entered, snd_nxt, rcv_nxt, window, rcv_wnd, timestamps, ip } =
-            time_wait;
-        let challenges = ChallengeLimit::default();
-        let record = Record { snd_nxt, rcv_nxt, rcv_wnd, window, timestamps, ip, challenges };
+        let TimeWait {
+            path,
+            entered,
+            snd_nxt,
+            ack_lowest,
+            rcv_nxt,
+            window,
+            rcv_wnd,
+            timestamps,
+            ip,
+        } = time_wait;
+        let record = Record {
+            snd_nxt,
+            ack_lowest,
+            rcv_nxt,
+            rcv_wnd,
+            window,
+            timestamps,
+            ip,
+            challenges: ChallengeLimit::default(),
+        };
         self.records.insert(path, entered + self.lifetime, record)
     }
 
@@ -240,8 +258,7 @@ impl Record {
         if ack > self.snd_nxt {
             return Verdict::Challenge(DropReason::AckOfUnsent);
         }
-        // MAX.SND.WND is not kept: no window is larger than this (WS-8).
-        if ack < self.snd_nxt - WINDOW_MAX {
+        if ack < self.ack_lowest {
             return Verdict::Challenge(DropReason::AckTooOld);
         }
         Verdict::Drop(DropReason::TimeWait)
@@ -284,9 +301,6 @@ impl Record {
         }
     }
 }
-
-/// RFC 7323 §2.3 (WS-8).
-const WINDOW_MAX: u32 = 65_535 << 14;
 
 #[cfg(test)]
 mod tests;

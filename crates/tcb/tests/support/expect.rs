@@ -3,7 +3,9 @@
 
 use std::fmt::Debug;
 
-use synack_tcb::{CloseReason, ConnectionInfo, DropReason, Events, Instant, SoftError};
+use synack_tcb::{
+    CloseReason, ConnectionInfo, Counters, DropReason, Events, Instant, Internals, SoftError,
+};
 use synack_wire::TcpPacket;
 
 use super::{Change, Place, Plan, Received, SETTINGS, Seen, Setting, Stage};
@@ -66,6 +68,7 @@ pub(crate) enum Fate {
 pub(crate) struct Picture {
     pub(crate) seen: Seen,
     info: Option<ConnectionInfo>,
+    internals: Option<Internals>,
     reason: Option<CloseReason>,
     soft_error: Option<SoftError>,
     deadline: Option<Instant>,
@@ -79,14 +82,18 @@ impl Stage {
         let connection = self.id.map(|id| &self.host.connections[&id]);
         let info = connection.map(|connection| {
             let mut info = connection.info();
-            let counters = &mut info.counters;
-            (counters.segments_in, counters.segments_out) = (0, 0);
-            (counters.duplicates_in, counters.challenge_acks) = (0, 0);
+            forget_counts(&mut info.counters);
             info
+        });
+        let internals = connection.map(|connection| {
+            let mut internals = connection.internals();
+            forget_counts(&mut internals.counters);
+            internals
         });
         Picture {
             seen: self.host.seen(&self.peer),
             info,
+            internals,
             reason: connection.and_then(|connection| connection.close_reason()),
             soft_error: connection.and_then(|connection| connection.last_soft_error()),
             deadline: self.host.deadline(),
@@ -237,4 +244,10 @@ impl Stage {
     pub(crate) fn challenge_acks(&self) -> u32 {
         self.id.map_or(0, |id| self.host.connections[&id].info().counters.challenge_acks)
     }
+}
+
+/// A segment that is not used is counted all the same.
+fn forget_counts(counters: &mut Counters) {
+    (counters.segments_in, counters.segments_out) = (0, 0);
+    (counters.duplicates_in, counters.challenge_acks) = (0, 0);
 }

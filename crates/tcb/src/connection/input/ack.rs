@@ -57,20 +57,22 @@ impl Connection {
 
     /// SM-ACK-4, SM-ACK-5: the ACK of a blind sender is most likely out of this range.
     fn check_ack_range(&mut self, now: Instant, ack: SeqNum) -> Result<(), DropReason> {
-        let snd = &self.snd;
-        // SND.UNA - MAX.SND.WND, but not below what was really sent since ISS (robustness B4): SYN,
-        // text, FIN.
-        let sent = u32::try_from(self.counters.octets_acked + 2).unwrap_or(u32::MAX);
-        let lowest = snd.una - snd.wnd_max.min(sent);
-        if ack < lowest {
+        if ack < self.ack_lowest() {
             self.challenge(now);
             return Err(DropReason::AckTooOld);
         }
-        if ack > snd.nxt {
+        if ack > self.snd.nxt {
             self.challenge(now);
             return Err(DropReason::AckOfUnsent);
         }
         Ok(())
+    }
+
+    /// SND.UNA - MAX.SND.WND, but not below what was really sent since ISS (robustness B4): SYN,
+    /// text, FIN.
+    pub(in crate::connection) fn ack_lowest(&self) -> SeqNum {
+        let sent = u32::try_from(self.counters.octets_acked + 2).unwrap_or(u32::MAX);
+        self.snd.una - self.snd.wnd_max.min(sent)
     }
 
     /// SM-PAWS-5: TS.Recent moves only with segments that passed the ACK check too (DEC-19).
