@@ -166,12 +166,13 @@ fn sm_8_10_every_state_with_every_kind_of_segment() {
 /// The segment that a column stands for: as the far end would send it, with this one thing to it.
 fn packet(s: &Stage, place: Place, kind: Kind) -> TcpPacket {
     let opening = matches!(place, Place::Listen | Place::SynSent);
-    let bare = match place {
-        Place::Listen => s.syn(s.irs),
-        Place::SynSent => s.syn_ack(s.irs),
-        Place::SynReceivedPassive | Place::SynReceivedActive => s.ack(),
-        // What is in flight stays so.
-        _ => s.ack().acking(s.snd_una),
+    // What is in flight stays so.
+    let opens = matches!(place, Place::SynReceivedPassive | Place::SynReceivedActive);
+    let bare = if opens { s.ack() } else { s.ack().acking(s.snd_una) };
+    let bare = match (place, opening) {
+        (Place::Listen, _) => s.syn(s.irs),
+        (_, true) => s.syn_ack(s.irs),
+        (_, false) => bare,
     };
     let fin = bare.segment.control | Flags::FIN;
     match kind {
@@ -263,14 +264,16 @@ fn check_used(s: &mut Stage, place: Place, packet: TcpPacket, cell: Cell) {
     if place == Place::SynSent {
         s.note_syn();
     }
-    let (octets, events, seen) = match cell {
-        Cell::Delivers => (4, Events::READABLE, place.seen()),
-        Cell::Signals => (0, Events::URGENT, place.seen()),
-        Cell::Closes(seen) => (1, Events::PEER_CLOSED | Events::READABLE, seen),
-        _ => (0, Events::NONE, place.seen()),
+    let stays = if is_handshake { Seen::In(State::Established) } else { place.seen() };
+    let (octets, events, seen) = if cell == Cell::Delivers {
+        (4, Events::READABLE, stays)
+    } else if cell == Cell::Signals {
+        (0, Events::URGENT, stays)
+    } else if let Cell::Closes(seen) = cell {
+        (1, Events::PEER_CLOSED | Events::READABLE, seen)
+    } else {
+        (0, Events::NONE, stays)
     };
-    let is_established = is_handshake && !matches!(cell, Cell::Closes(_));
-    let seen = if is_established { Seen::In(State::Established) } else { seen };
     let opened = if is_handshake { Events::CONNECTED | Events::WRITABLE } else { Events::NONE };
     let fate = if place == Place::SynReceivedPassive { Fate::Accepted } else { Fate::Used };
     s.rcv_nxt += octets;

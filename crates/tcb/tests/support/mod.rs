@@ -18,6 +18,7 @@ mod host;
 mod line;
 mod packets;
 mod peer;
+mod place;
 mod scene;
 mod setup;
 mod stage;
@@ -26,8 +27,9 @@ pub(crate) use conversation::{Conversation, FIRST_TSVAL, octets};
 pub(crate) use expect::{Fate, Picture, Said, each, each_planned, each_setting};
 pub(crate) use host::{Host, Received, Seen};
 pub(crate) use peer::{Change, Peer, control};
+pub(crate) use place::{Opened, Place, SETTINGS, Setting};
 pub(crate) use scene::{
     established, half_open, listening, listening_in_both_families, pair, settle, shake, time_wait,
 };
 pub(crate) use setup::{Opener, Setup};
-pub(crate) use stage::{Opened, Place, Plan, SETTINGS, Setting, Stage};
+pub(crate) use stage::{Plan, Stage};
