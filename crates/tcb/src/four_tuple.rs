@@ -1,7 +1,7 @@
 //! The four-tuple that names a connection, small enough to be a key.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use synack_wire::TcpPacket;
 
@@ -11,29 +11,32 @@ use synack_wire::TcpPacket;
 /// 40 octets for either family. The scope of a link-local IPv6 address is part of the identity; the
 /// flow label is not.
 ///
+/// It is held as the words that its hash is taken over: they are written once for each packet, and
+/// read again at once, so they are read as they were written.
+///
 /// Source: RFC 9293 §3.4; RFC 4007 (IP-11); RFC 6437 §2 (IP-3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FourTuple {
-    local: [u8; 16],
-    remote: [u8; 16],
-    scope: u32,
-    local_port: u16,
-    remote_port: u16,
+    local: Words,
+    remote: Words,
+    /// Scope, local port, remote port: 32, 16 and 16 bits.
+    rest: u64,
 }
+
+/// An address, the first octet highest.
+type Words = [u64; 2];
 
 impl FourTuple {
     /// The tuple of `local` and `remote`; the scope is that of whichever address is link-local.
+    #[inline]
     pub fn new(local: SocketAddr, remote: SocketAddr) -> Self {
-        Self {
-            local: octets(local.ip()),
-            remote: octets(remote.ip()),
-            scope: scope(local).max(scope(remote)),
-            local_port: local.port(),
-            remote_port: remote.port(),
-        }
+        let scope = u64::from(scope(local).max(scope(remote)));
+        let ports = u64::from(local.port()) << 16 | u64::from(remote.port());
+        Self { local: words(local.ip()), remote: words(remote.ip()), rest: scope << 32 | ports }
     }
 
     /// The tuple of a packet that arrived: its destination is local.
+    #[inline]
     pub fn of_arriving(packet: &TcpPacket) -> Self {
         Self::new(packet.destination, packet.source)
     }
@@ -45,69 +48,77 @@ impl FourTuple {
 
     /// Our address and port.
     pub fn local(&self) -> SocketAddr {
-        self.socket(self.local, self.local_port)
+        self.socket(self.local, self.local_port())
     }
 
     /// The peer's address and port.
     pub fn remote(&self) -> SocketAddr {
-        self.socket(self.remote, self.remote_port)
+        self.socket(self.remote, self.remote_port())
     }
 
     /// The tuple as the peer sees it.
     #[must_use]
     pub fn reversed(&self) -> Self {
-        Self {
-            local: self.remote,
-            remote: self.local,
-            scope: self.scope,
-            local_port: self.remote_port,
-            remote_port: self.local_port,
-        }
+        let ports = u64::from(self.remote_port()) << 16 | u64::from(self.local_port());
+        let rest = u64::from(self.scope()) << 32 | ports;
+        Self { local: self.remote, remote: self.local, rest }
     }
 
     /// The tuple with another zone for its link-local addresses (IP-11).
-    pub(crate) const fn in_zone(self, zone: u32) -> Self {
-        Self { scope: zone, ..self }
+    pub(crate) fn in_zone(self, zone: u32) -> Self {
+        Self { rest: u64::from(zone) << 32 | self.rest & 0xffff_ffff, ..self }
     }
 
     /// Whether the addresses are IPv6.
     pub fn is_ipv6(&self) -> bool {
-        Ipv6Addr::from(self.remote).to_ipv4_mapped().is_none()
+        address(self.remote).to_ipv4_mapped().is_none()
     }
 
     /// The octets that a keyed hash of the tuple is taken over, in a fixed order.
+    #[inline]
     pub(crate) fn key_octets(&self) -> [u8; 40] {
         let mut key = [0; 40];
-        let fields: [&[u8]; 5] = [
-            &self.local,
-            &self.remote,
-            &self.scope.to_be_bytes(),
-            &self.local_port.to_be_bytes(),
-            &self.remote_port.to_be_bytes(),
-        ];
-        let source = fields.into_iter().flatten();
-        key.iter_mut().zip(source).for_each(|(to, from)| *to = *from);
+        let words = [self.local[0], self.local[1], self.remote[0], self.remote[1], self.rest];
+        for (octets, word) in key.chunks_exact_mut(8).zip(words) {
+            octets.copy_from_slice(&word.to_be_bytes());
+        }
         key
     }
 
-    fn socket(&self, address: [u8; 16], port: u16) -> SocketAddr {
-        let address = Ipv6Addr::from(address);
+    const fn scope(&self) -> u32 {
+        (self.rest >> 32) as u32
+    }
+
+    const fn local_port(&self) -> u16 {
+        (self.rest >> 16) as u16
+    }
+
+    const fn remote_port(&self) -> u16 {
+        self.rest as u16
+    }
+
+    fn socket(&self, words: Words, port: u16) -> SocketAddr {
+        let address = address(words);
         if let Some(v4) = address.to_ipv4_mapped() {
             return SocketAddr::from((v4, port));
         }
-        let scope = if address.is_unicast_link_local() { self.scope } else { 0 };
+        let scope = if address.is_unicast_link_local() { self.scope() } else { 0 };
         SocketAddr::V6(SocketAddrV6::new(address, port, 0, scope))
     }
 }
 
-fn octets(address: IpAddr) -> [u8; 16] {
+const fn words(address: IpAddr) -> Words {
     match address {
-        IpAddr::V4(v4) => Ipv4Addr::to_ipv6_mapped(&v4).octets(),
-        IpAddr::V6(v6) => v6.octets(),
+        IpAddr::V4(v4) => [0, 0xffff_0000_0000 | v4.to_bits() as u64],
+        IpAddr::V6(v6) => [(v6.to_bits() >> 64) as u64, v6.to_bits() as u64],
     }
 }
 
-fn scope(address: SocketAddr) -> u32 {
+const fn address(words: Words) -> Ipv6Addr {
+    Ipv6Addr::from_bits((words[0] as u128) << 64 | words[1] as u128)
+}
+
+const fn scope(address: SocketAddr) -> u32 {
     match address {
         SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => v6.scope_id(),
         SocketAddr::V4(_) | SocketAddr::V6(_) => 0,
