@@ -13,6 +13,14 @@ pub(crate) struct WindowInputs {
     pub(crate) mss: u32,
 }
 
+impl WindowInputs {
+    /// What the buffer still takes.
+    fn room(self) -> u32 {
+        let room = self.buffer.saturating_sub(self.unread);
+        u32::try_from(room).unwrap_or(u32::MAX)
+    }
+}
+
 /// RCV.WND as the next segment should offer it, at least what is offered already.
 ///
 /// The right edge stays until it can move by half the buffer or by a full segment, whichever is
@@ -21,9 +29,8 @@ pub(crate) struct WindowInputs {
 /// Source: RFC 9293 §3.8.6.2.2 (MUST-39, SWS-6); §3.8.6 (SHLD-14, SWS-8); RFC 7323 §2.3 (WS-8).
 pub(crate) fn next_window(rcv: &RecvSequence, inputs: WindowInputs) -> u32 {
     let offered = rcv.wnd();
-    let room = inputs.buffer.saturating_sub(inputs.unread);
     let most = u32::from(u16::MAX) << rcv.shift;
-    let room = u32::try_from(room).unwrap_or(u32::MAX).min(most);
+    let room = inputs.room().min(most);
     let half = u32::try_from(inputs.buffer / 2).unwrap_or(u32::MAX);
     if room.saturating_sub(offered) >= half.min(inputs.mss).max(1) { room } else { offered }
 }
@@ -31,15 +38,20 @@ pub(crate) fn next_window(rcv: &RecvSequence, inputs: WindowInputs) -> u32 {
 /// The window field that says `wnd` octets, and the octets it really says.
 ///
 /// A shifted field can say less than `wnd` by up to its granularity; where that would move the
-/// right edge back it says more (TRAP-5), which the receive buffer must then take.
+/// right edge back it says more (TRAP-5), which the receive buffer must then take. That happens
+/// once, and not with each segment: else small segments would push the edge on for ever, past any
+/// buffer (robustness C4). From then on the field says less than is offered, and what was offered
+/// before is still taken, as RFC 7323 has it.
 ///
-/// Source: RFC 7323 §2.3 (WS-5), §2.4 (WS-13).
-pub(crate) fn window_field(rcv: &RecvSequence, wnd: u32) -> (u16, u32) {
-    let offered = rcv.wnd();
-    let down = wnd >> rcv.shift;
-    let field = if down << rcv.shift < offered { down + 1 } else { down };
+/// Source: RFC 7323 §2.3 (WS-5), §2.4 (WS-12, WS-13).
+pub(crate) fn window_field(rcv: &RecvSequence, wnd: u32, inputs: WindowInputs) -> (u16, u32) {
+    let granularity = 1 << rcv.shift;
+    let down = wnd / granularity;
+    let says_too_little = down * granularity < rcv.wnd() || (down == 0 && wnd > 0);
+    let fits = (down + 1) * granularity < inputs.room().saturating_add(granularity);
+    let field = if says_too_little && fits { down + 1 } else { down };
     let field = u16::try_from(field).unwrap_or(u16::MAX);
-    (field, u32::from(field) << rcv.shift)
+    (field, u32::from(field) * granularity)
 }
 
 /// The least shift with which a window field can say `buffer` octets, at most 14.
@@ -82,13 +94,46 @@ mod tests {
         for shift in 0..=14 {
             for offered in [0, 1, 127, 128, 129, 65_535, 1 << 20] {
                 let rcv = receiver(offered, shift);
-                let (field, says) = window_field(&rcv, offered);
+                let inputs = WindowInputs { buffer: offered as usize, unread: 0, mss: 1_460 };
+                let (field, says) = window_field(&rcv, offered, inputs);
                 assert_eq!(says, u32::from(field) << shift);
                 let most = u32::from(u16::MAX) << shift;
                 assert!(says >= offered.min(most), "shift {shift}, offered {offered}");
                 assert!(says < offered + (1 << shift));
             }
         }
+    }
+
+    #[test]
+    fn attack_c4_small_segments_do_not_push_the_right_edge_past_the_buffer() {
+        for shift in 0..=14 {
+            let buffer = 40_000_usize << shift;
+            let mut rcv = receiver(buffer as u32, shift);
+            let (mut unread, mut edge) = (0, rcv.adv);
+            for octets in [1, 1, 1, 30, 7].into_iter().cycle().take(2_000) {
+                rcv.nxt += octets;
+                unread += octets as usize;
+                let inputs = WindowInputs { buffer, unread, mss: 1_460 };
+                let (_, says) = window_field(&rcv, next_window(&rcv, inputs), inputs);
+                rcv.advertise(says);
+                let told = rcv.nxt + says;
+                assert!(told + ((1 << shift) - 1) >= edge, "the edge goes back by a granule");
+                edge = edge.max(told);
+                assert!(unread + (rcv.wnd() as usize) < buffer + (1 << shift), "shift {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_smaller_than_the_granularity_is_not_zero() {
+        let mut rcv = receiver(0, 5);
+        let inputs = WindowInputs { buffer: 1, unread: 0, mss: 1_460 };
+        let (field, says) = window_field(&rcv, next_window(&rcv, inputs), inputs);
+        assert_eq!((field, says), (1, 32));
+        rcv.advertise(says);
+        rcv.nxt += 32;
+        let full = WindowInputs { unread: 32, ..inputs };
+        assert_eq!(window_field(&rcv, next_window(&rcv, full), full), (0, 0));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Connection {
         control: Flags,
         options: Options,
     ) -> TcpPacket {
-        let (window, wnd) = window_field(&self.rcv, self.next_window());
+        let (window, wnd) = window_field(&self.rcv, self.next_window(), self.window_inputs());
         self.rcv.advertise(wnd);
         self.timestamps.last_ack_sent = self.rcv.nxt;
         self.acks.on_ack_sent();
@@ -126,12 +126,15 @@ impl Connection {
         if self.state == State::Closed {
             return self.rcv.wnd();
         }
-        let inputs = WindowInputs {
+        next_window(&self.rcv, self.window_inputs())
+    }
+
+    fn window_inputs(&self) -> WindowInputs {
+        WindowInputs {
             buffer: self.config.receive_buffer,
             unread: self.recv_buffer.len(),
             mss: u32::from(self.advertised_mss()),
-        };
-        next_window(&self.rcv, inputs)
+        }
     }
 
     /// The urgent field of a segment at `seq`, while urgent text is unacknowledged and ahead of it;
