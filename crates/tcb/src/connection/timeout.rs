@@ -169,8 +169,10 @@ impl Connection {
     /// Starts the user timeout, if something is outstanding and it does not run. It is not moved
     /// for every ACK: at its expiry it is seen what is still due.
     pub(super) fn start_user_timeout(&mut self, now: Instant) {
-        let opening = !self.snd.is_syn_acked() && self.state != State::Closed;
-        if !(opening || self.has_outstanding()) || self.timers.is_set(Timer::UserTimeout) {
+        let is_over = matches!(self.state, State::TimeWait | State::Closed);
+        let opening = !self.snd.is_syn_acked();
+        if is_over || !(opening || self.has_outstanding()) || self.timers.is_set(Timer::UserTimeout)
+        {
             return;
         }
         let due = (self.user_timeout_base() + self.user_timeout()).max(now);
@@ -179,7 +181,9 @@ impl Connection {
 
     /// Starts or stops keep-alive as the configuration has it.
     pub(super) fn start_keep_alive(&mut self, now: Instant) {
-        match self.config.keep_alive.filter(|_| self.state.is_synchronized()) {
+        // In TIME-WAIT nothing is awaited from the peer, and the endpoint has taken over.
+        let is_open = self.state.is_synchronized() && self.state != State::TimeWait;
+        match self.config.keep_alive.filter(|_| is_open) {
             Some(config) => self.timers.set(Timer::KeepAlive, now + config.idle),
             None => self.timers.stop(Timer::KeepAlive),
         }

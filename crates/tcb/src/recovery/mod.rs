@@ -217,6 +217,11 @@ impl LossRecovery {
             && self.selective.mark_last_resort(&mut self.sent, self.highest_sacked)
     }
 
+    /// Whether a range is lost, or the last resorts of a recovery may find one that probably is.
+    pub(crate) fn may_send_again(&self) -> bool {
+        self.sent.lost() > 0 || matches!(self.episode, Episode::Fast { .. })
+    }
+
     /// Forgets everything sent: the connection is over.
     pub(crate) fn clear(&mut self) {
         self.sent.clear();

@@ -2,5 +2,6 @@
 //! times.
 
 mod closing;
+mod simulated;
 #[path = "../support/mod.rs"]
 mod support;

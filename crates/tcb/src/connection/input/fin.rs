@@ -4,6 +4,7 @@ use super::Connection;
 use crate::Instant;
 use crate::connection::StateEvent;
 use crate::event::Events;
+use crate::recv::SackReport;
 
 impl Connection {
     /// Takes the peer's FIN when RCV.NXT has reached it, however long ago it arrived.
@@ -17,6 +18,9 @@ impl Connection {
         }
         self.rcv.nxt += 1;
         self.rcv.adv = self.rcv.adv.max(self.rcv.nxt);
+        // What lies beyond a FIN is no text, and its places are not those of numbers any more.
+        self.reassembly.clear();
+        self.sack_report = SackReport::default();
         self.acks.owe_now();
         self.waiting.answered_at = now;
         self.transition(StateEvent::PeerFin);

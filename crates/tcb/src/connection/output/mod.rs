@@ -85,7 +85,13 @@ impl Connection {
             || self.acks.due() == AckDue::Now
             || self.needs_ack_timer()
             || due.window_update
-            || (self.state.sends_text() && (self.can_send_text() || self.needs_send_timer()))
+            || (self.state.sends_text()
+                && (self.can_send_text() || self.can_send_again() || self.needs_send_timer()))
+    }
+
+    /// Whether what is lost, or in a recovery probably lost, may leave now.
+    fn can_send_again(&self) -> bool {
+        self.congestion.cwnd() > self.recovery.in_flight() && self.recovery.may_send_again()
     }
 
     /// Whether new text or a FIN may leave now.
