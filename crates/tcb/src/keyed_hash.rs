@@ -97,7 +97,7 @@ mod tests {
     use alloc::format;
 
     #[test]
-    fn every_purpose_and_every_secret_has_a_function_of_its_own() {
+    fn isn_3_sync_9_every_purpose_and_every_secret_has_a_function_of_its_own() {
         let one = KeyedHash::derive(&[1; 32], Purpose::Demux);
         let other_purpose = KeyedHash::derive(&[1; 32], Purpose::Cookies);
         let mut secret = [1; 32];

@@ -9,7 +9,7 @@ use synack_wire::{Flags, IcmpError, IcmpErrorKind, SeqNum};
 use crate::support::{Change, Host, Peer, Received, Seen, control, half_open, shake};
 
 #[test]
-fn sm_8_10_syn_received_what_each_segment_does() {
+fn sm_8_10_open_5_open_15_rst_6_rst_10_what_each_segment_does() {
     for irs in [100, u32::MAX - 1, 0x7fff_ffff] {
         let (_, peer, nxt) = half_open(irs);
         let next = SeqNum::new(irs) + 1;

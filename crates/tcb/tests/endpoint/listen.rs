@@ -59,7 +59,7 @@ fn sm_listen_1_to_7_each_segment_in_its_order() {
 }
 
 #[test]
-fn sm_listen_3_a_syn_is_answered_with_what_was_agreed_on() {
+fn open_2_sm_listen_3_a_syn_is_answered_with_what_was_agreed_on() {
     for irs in [100, u32::MAX] {
         let (mut host, peer) = listening();
         let options = Options {
@@ -154,7 +154,7 @@ fn sm_seqn_6_an_old_syn_between_two_listeners_comes_to_nothing() {
 }
 
 #[test]
-fn sm_open_2_must_41_a_listen_that_fails_changes_nothing() {
+fn sm_open_1_sm_open_2_must_41_a_listen_that_fails_changes_nothing() {
     let mut host = Host::new("10.0.0.2");
     let mut listen = |on| host.endpoint.listen(on, ListenerConfig::default());
     let first = listen(socket("10.0.0.2:80")).unwrap();

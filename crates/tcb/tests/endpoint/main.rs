@@ -10,4 +10,5 @@ mod open;
 mod random;
 #[path = "../support/mod.rs"]
 mod support;
+mod syn_sent;
 mod time_wait;

@@ -122,13 +122,15 @@ fn sm_open_6_the_bound_of_connections_holds_for_both_kinds_of_open() {
 }
 
 #[test]
-fn sm_open_7_a_listener_turns_into_a_connection_and_does_not_come_back() {
+fn sm_open_7_sm_open_8_a_listener_turns_into_a_connection_and_does_not_come_back() {
     let mut host = Host::new("10.0.0.2");
     let peer = Peer::new("10.0.0.1:80", "10.0.0.2:5000");
     let listener = host.listen(5_000);
     let open = Open { from: Some(listener), ..Open::to(peer.socket) };
     let refused = Open { remote: socket("224.0.0.1:80"), ..open.clone() };
     assert_eq!(host.try_connect(refused).unwrap_err(), ConnectError::RemoteInvalid);
+    let nowhere = Open { remote: socket("0.0.0.0:0"), ..open.clone() };
+    assert_eq!(host.try_connect(nowhere).unwrap_err(), ConnectError::RemoteUnspecified);
     assert_eq!(host.seen(&peer), Seen::Listen, "an open that fails leaves the listener");
     let id = host.try_connect(open.clone()).unwrap();
     let syn = host.only_sent();

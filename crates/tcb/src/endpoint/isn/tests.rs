@@ -41,7 +41,7 @@ fn isn_2_the_clock_ticks_every_4_microseconds() {
 }
 
 #[test]
-fn isn_4_numbers_of_one_four_tuple_grow_with_time_also_over_the_wrap() {
+fn isn_4_isn_7_numbers_of_one_four_tuple_grow_with_time_also_over_the_wrap() {
     let numbers = numbers(1);
     let mut last = numbers.isn(NOW, &path(1));
     // The number wraps every 4.77 hours.
@@ -82,7 +82,7 @@ fn isn_1_every_part_of_the_four_tuple_counts() {
 }
 
 #[test]
-fn b1_ones_and_zeros_are_as_many_and_neighbours_do_not_agree() {
+fn isn_5_b1_ones_and_zeros_are_as_many_and_neighbours_do_not_agree() {
     const COUNT: u32 = 1_000_000;
     let (mut ones, mut agreeing_bits, mut agreeing_numbers) = (0, 0, 0);
     let mut last = 0;
