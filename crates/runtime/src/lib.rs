@@ -80,7 +80,7 @@ pub use error::StackError;
 pub use events::{StreamEvent, StreamEvents};
 pub use ipnet::IpNet;
 pub use listener::{Listen, TcpListener};
-pub use observe::StackStats;
+pub use observe::{Connections, StackStats};
 pub use other_packets::OtherPackets;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stack::{Stack, StackBuilder};

@@ -15,7 +15,7 @@ use crate::device::Device;
 use crate::driver::{Bell, Driver, Request};
 use crate::interfaces::{Interface, Interfaces};
 use crate::listener::Listen;
-use crate::observe::{Counters, StackStats};
+use crate::observe::{Connections, Counters, StackStats};
 use crate::other_packets::{OtherPackets, OtherQueue};
 
 /// A TCP/IP stack in user space: a task of tokio's that owns one or more devices.
@@ -134,6 +134,18 @@ impl Stack {
         }
         // If the driver went another way, nothing is left either.
         done.await.unwrap_or_default()
+    }
+
+    /// All connections of the stack, as `ss` tells of a kernel's; none if the stack is gone.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn connections(&self) -> Connections {
+        let (reply, told) = oneshot::channel();
+        if self.handle.bell.ask(Request::List(reply)).is_err() {
+            return Connections::default();
+        }
+        told.await.unwrap_or_default()
     }
 
     /// What was counted so far.

@@ -10,10 +10,12 @@ use synack_tcb::{
 use tokio::sync::oneshot;
 
 use super::Driver;
+use super::table::Entry;
 use crate::cell::ConnectionCell;
 use crate::doorbell::{Doorbell, Queued, Visits};
 use crate::error::StackError;
 use crate::listener::{ListenerShared, TcpListener};
+use crate::observe::Connections;
 use crate::other_packets::destination;
 use crate::stream::TcpStream;
 
@@ -42,6 +44,8 @@ pub(crate) enum Request {
     Accepted(ListenerId),
     /// An IP packet of the application's own.
     Send(Bytes),
+    /// Tell of all connections.
+    List(oneshot::Sender<Connections>),
     /// Close everything, and abort at `deadline` what is left.
     ShutDown {
         deadline: tokio::time::Instant,
@@ -114,8 +118,20 @@ impl Driver {
             Request::CloseListener(id) => self.close_listener(now, id),
             Request::Accepted(id) => self.count_accepted(id),
             Request::Send(packet) => self.send_other(&packet),
+            Request::List(reply) => {
+                let _cancelled = reply.send(self.connections());
+            }
             Request::ShutDown { deadline, reply } => self.begin_shutdown(now, deadline, reply),
             Request::HandlesGone => self.has_handles = false,
+        }
+    }
+
+    fn connections(&self) -> Connections {
+        let info = |entry: &Entry| entry.cell.guarded(|state| Ok(state.connection()?.info())).ok();
+        Connections {
+            open: self.table.iter().filter_map(info).collect(),
+            half_open: self.endpoint.half_open(),
+            time_wait: self.endpoint.time_waits(),
         }
     }
 

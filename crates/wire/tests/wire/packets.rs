@@ -152,10 +152,8 @@ pub(crate) fn any_packet() -> impl Strategy<Value = TcpPacket> {
 
 fn any_segment() -> impl Strategy<Value = Segment> {
     let numbers = any::<(u32, Option<u32>, u16, u16, Option<u16>)>();
-    let slices = prop::collection::vec(
-        prop::collection::vec(any::<u8>(), 0..200),
-        0..=PAYLOAD_SLICES_MAX,
-    );
+    let slices =
+        prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..=PAYLOAD_SLICES_MAX);
     (numbers, any_fitting_options(), slices).prop_map(|(numbers, options, slices)| {
         let (seq, ack, control, window, urgent) = numbers;
         let mut payload = Payload::new();
