@@ -2,8 +2,8 @@
 //!
 //! It makes a private network with a TUN device in it, serves HTTP on a synack stack and fetches
 //! from it with kernel sockets; then it serves on kernel sockets and fetches with a client on the
-//! stack. Each way by IPv4 and IPv6: a page, and 64 MiB whose hash is checked. Where there is no TUN
-//! to be had, two stacks do the same over a cable in memory.
+//! stack. Each way by IPv4 and IPv6: a page, and 64 MiB whose hash is checked. Where there is no
+//! TUN device to be had, two stacks do the same over a cable in memory.
 //!
 //! ```console
 //! cargo run --release --example quickstart
