@@ -300,7 +300,10 @@ impl Connection {
         let rtt = timed.or_else(|| self.timestamps.echoed_rtt(now, echo?));
         self.recovery.on_syn_acked();
         self.recovery.on_established(rtt, retransmitted);
-        self.due.syn = false;
+        if core::mem::take(&mut self.due.syn) {
+            // The SYN-ACK that was not polled yet leaves no more: the peer's SYN still wants an ACK.
+            self.acks.owe_now();
+        }
         self.timers.stop(Timer::Retransmit);
         self.waiting.progress_at = now;
         self.waiting.answered_at = now;

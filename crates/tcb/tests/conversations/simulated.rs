@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use synack_tcb::{Connection, KeepAlive, State};
 
-use crate::support::{Change, Conversation, Setup};
+use crate::support::{Change, Conversation, Host, Peer, Setup, control};
 
 fn connection(c: &mut Conversation) -> &mut Connection {
     c.host.connection(c.id)
@@ -61,4 +61,35 @@ fn close_8_what_lies_beyond_the_fin_is_forgotten() {
     c.expect(&["[.] 1 ack 302"]);
     assert_eq!((c.state(), c.info().out_of_order), (State::CloseWait, 0));
     connection(&mut c).check_invariants();
+}
+
+#[test]
+fn zwp_8_answers_to_probes_are_no_duplicate_acks() {
+    let mut c = Setup::default().open();
+    c.offer(0);
+    c.write(1_500);
+    let mut probes = vec![];
+    for _ in 0..5 {
+        c.run_to(c.clock_ms() + 60_000);
+        probes.extend(c.packets());
+        c.offer(0);
+    }
+    let answers = c.packets();
+    assert!(answers.is_empty(), "an answer draws nothing: {answers:?}");
+    assert!(probes.iter().all(|probe| probe.segment.len() == 1));
+    let counters = c.info().counters;
+    assert_eq!((counters.recoveries, counters.retransmissions, counters.timeouts), (0, 0, 0));
+    c.offer(5_000);
+    c.expect(&["[.] 1:2 ack 1", "[.] 2:1002 ack 1", "[P.] 1002:1501 ack 1"]);
+}
+
+#[test]
+fn sm_seqn_2_a_crossing_syn_ack_is_acknowledged_though_ours_was_not_polled_yet() {
+    let mut host = Host::new("10.0.0.2");
+    let peer = Peer::new("10.0.0.1:4000", "10.0.0.2:80");
+    let id = host.connect_to(&peer);
+    let nxt = host.only_sent().segment.seq + 1;
+    host.receive_together(vec![peer.syn(300), peer.syn_ack(300, nxt)]);
+    assert_eq!(host.state(id), State::Established);
+    assert_eq!(control(&host.only_sent()), format!("<SEQ={nxt}><ACK=301><CTL=ACK>"));
 }
