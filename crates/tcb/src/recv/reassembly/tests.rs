@@ -79,7 +79,7 @@ proptest! {
                 prop_assert!(range.contains_range(SeqRange::with_len(NXT + at, len as u32)));
             }
             // Ranges are sorted, apart, and hold exactly what the model holds.
-            let mut held = vec![false; 128];
+            let mut held = [false; 128];
             let mut last_end = None;
             for (start, end) in ranges(&reassembly) {
                 prop_assert!(start < end && last_end.is_none_or(|last| last < start));
