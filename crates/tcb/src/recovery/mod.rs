@@ -210,6 +210,11 @@ impl LossRecovery {
         self.sent.next_lost(len_max)
     }
 
+    /// The number up to which `range`, from its start on, was sent only once (WS-12).
+    pub(crate) fn sent_once_to(&self, range: SeqRange) -> SeqNum {
+        self.sent.sent_once_to(range)
+    }
+
     /// In fast recovery with SACK, when neither lost ranges nor new text can be sent: marks one
     /// more range lost. Returns whether it did. Source: RFC 6675 §4 (SACK-17, SACK-18).
     pub(crate) fn mark_last_resort(&mut self) -> bool {

@@ -236,6 +236,13 @@ impl SentQueue {
         Some(range)
     }
 
+    /// The number up to which `range`, from its start on, was sent only once.
+    pub(crate) fn sent_once_to(&self, range: SeqRange) -> SeqNum {
+        let records = self.records.range(self.index_of(range.start)..);
+        let once = records.take_while(|r| r.range.start < range.end && !r.retransmitted);
+        once.last().map_or(range.start, |record| record.range.end.min(range.end))
+    }
+
     /// Records that `range`, all of it lost, was sent again.
     pub(crate) fn on_retransmitted(&mut self, now: Instant, range: SeqRange, segment_len: u32) {
         let mut index = self.index_of(range.start);

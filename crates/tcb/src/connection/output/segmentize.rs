@@ -74,9 +74,11 @@ impl Connection {
 
     /// How much of a lost range cwnd and the window allow, `None` for nothing.
     fn room_to_retransmit(&mut self, range: SeqRange, mss: u32) -> Option<u32> {
-        // WS-12: the edge that a shifted field says may lie lower than it was by its granularity.
+        // WS-12: the edge that a shifted field says may lie lower than it was by its granularity;
+        // and what was sent only once was in the window then, and may be taken still.
         let granularity = (1u32 << self.snd.shift) - 1;
         let edge = self.snd.una + self.snd.wnd + granularity;
+        let edge = edge.max(self.recovery.sent_once_to(range));
         let window = if self.snd.wnd == 0 { 0 } else { edge.saturating_since(range.start) };
         let cwnd = self.congestion.cwnd().saturating_sub(self.recovery.in_flight());
         if cwnd < range.len().min(mss) {
