@@ -2,6 +2,8 @@
 //! times.
 
 mod closing;
+mod segment_size;
 mod simulated;
 #[path = "../support/mod.rs"]
 mod support;
+mod window_scale;
