@@ -48,6 +48,8 @@ pub(super) struct Handshake {
     pub(super) syn_sent_at: Option<Instant>,
     /// How often it was sent again.
     pub(super) retransmissions: u32,
+    /// Whether its timer ever expired (RTO-16); a repeated SYN of the peer draws a copy too.
+    pub(super) timed_out: bool,
     /// Text and FIN that came with the SYN of a simultaneous open: kept until ESTABLISHED
     /// (SM-SYNSENT-8).
     pub(super) pending: Option<Box<Segment>>,
@@ -186,6 +188,7 @@ impl Connection {
         connection.handshake.syn_sent_at = record.sent_at;
         connection.handshake.retransmissions =
             u32::from(record.retransmissions) + u32::from(record.is_ambiguous);
+        connection.handshake.timed_out = record.retransmissions > 0;
         connection.congestion = connection.config.congestion.build(now, connection.smss());
         connection
     }
@@ -226,6 +229,7 @@ impl Connection {
                 opened_at: now,
                 syn_sent_at: None,
                 retransmissions: 0,
+                timed_out: false,
                 pending: None,
             },
             user: UserSide::default(),
@@ -299,7 +303,7 @@ impl Connection {
         let timed = sent_at.map(|sent_at| now.since(sent_at));
         let rtt = timed.or_else(|| self.timestamps.echoed_rtt(now, echo?));
         self.recovery.on_syn_acked();
-        self.recovery.on_established(rtt, retransmitted);
+        self.recovery.on_established(rtt, self.handshake.timed_out);
         if core::mem::take(&mut self.due.syn) {
             // The SYN-ACK that was not polled yet leaves no more: the peer's SYN still wants an ACK.
             self.acks.owe_now();

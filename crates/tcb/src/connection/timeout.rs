@@ -86,6 +86,7 @@ impl Connection {
         }
         self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
         self.recovery.on_syn_timeout();
+        self.handshake.timed_out = true;
         self.due.syn = true;
         self.report_r1();
     }
