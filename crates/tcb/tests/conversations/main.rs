@@ -2,8 +2,11 @@
 //! times.
 
 mod closing;
+mod paws;
+mod retransmission_timer;
 mod segment_size;
 mod simulated;
 #[path = "../support/mod.rs"]
 mod support;
+mod timestamps;
 mod window_scale;

@@ -257,6 +257,18 @@ impl Conversation {
         assert_eq!(lines, expected, "what left at {now:?}");
     }
 
+    /// Asserts what left since the last look, whenever that was.
+    #[track_caller]
+    pub(crate) fn expect_all(&mut self, expected: &[&str]) {
+        let lines: Vec<_> = self.take_lines().into_iter().map(|(_, line)| line).collect();
+        assert_eq!(lines, expected);
+    }
+
+    /// When each packet left since the last look: milliseconds since ESTABLISHED.
+    pub(crate) fn times(&mut self) -> Vec<u64> {
+        self.take_lines().into_iter().map(|(time, _)| time.as_millis() as u64).collect()
+    }
+
     /// Takes what left since the last look, as packets.
     pub(crate) fn packets(&mut self) -> Vec<TcpPacket> {
         self.sent.drain(..).map(|(_, packet)| packet).collect()
