@@ -4,12 +4,14 @@
 //! them. What is lost is for `recovery/` to say.
 
 mod reno;
+mod restart_window;
 
 use alloc::boxed::Box;
 use core::fmt::Debug;
 use core::time::Duration;
 
 pub use reno::{NewReno, NewRenoFactory};
+pub(crate) use restart_window::RestartWindow;
 
 use crate::Instant;
 

@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 
 use super::{
-    AckSample, CWND_MAX, CongestionController, CongestionFactory, CongestionSignal, initial_window,
+    AckSample, CWND_MAX, CongestionController, CongestionFactory, CongestionSignal, RestartWindow,
+    initial_window,
 };
 use crate::Instant;
 
@@ -15,6 +16,7 @@ pub struct NewReno {
     mss: u32,
     /// Acknowledged since cwnd last grew in congestion avoidance (CC-4). Units: octets.
     acked: u32,
+    restart: RestartWindow,
 }
 
 /// Makes [`NewReno`] controllers.
@@ -35,7 +37,8 @@ impl NewReno {
     /// (CC-6).
     pub fn new(mss: u32) -> Self {
         let mss = mss.max(1);
-        Self { cwnd: initial_window(mss), ssthresh: u32::MAX, mss, acked: 0 }
+        let cwnd = initial_window(mss);
+        Self { cwnd, ssthresh: u32::MAX, mss, acked: 0, restart: RestartWindow::new(cwnd) }
     }
 
     /// RFC 5681 §3.1: slow start adds at most a segment per ACK, by octets acknowledged and not by
@@ -56,6 +59,7 @@ impl NewReno {
 
 impl CongestionController for NewReno {
     fn on_ack(&mut self, sample: &AckSample) {
+        self.restart.on_acked(sample.acked_bytes);
         if sample.in_recovery || !sample.cwnd_limited {
             return;
         }
@@ -72,6 +76,7 @@ impl CongestionController for NewReno {
     fn on_congestion(&mut self, _now: Instant, signal: CongestionSignal, flight_size: u32) {
         self.ssthresh = (flight_size / 2).min(CWND_MAX).max(self.mss.saturating_mul(2));
         self.acked = 0;
+        self.restart.on_loss(flight_size);
         self.cwnd = match signal {
             CongestionSignal::Loss => self.ssthresh,
             CongestionSignal::Timeout => self.mss,
@@ -83,7 +88,7 @@ impl CongestionController for NewReno {
     }
 
     fn on_restart(&mut self, _now: Instant) {
-        self.cwnd = self.cwnd.min(initial_window(self.mss));
+        self.cwnd = self.restart.restart(self.cwnd, self.mss);
     }
 
     fn on_mss(&mut self, mss: u32) {
