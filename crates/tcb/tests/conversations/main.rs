@@ -2,6 +2,7 @@
 //! times.
 
 mod closing;
+mod congestion;
 mod paws;
 mod retransmission_timer;
 mod segment_size;

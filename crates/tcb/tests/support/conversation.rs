@@ -248,6 +248,11 @@ impl Conversation {
         self.until(self.clock_ms() + ms, &[]);
     }
 
+    /// Lets `ms` pass, whatever leaves.
+    pub(crate) fn run(&mut self, ms: u64) {
+        self.run_to(self.clock_ms() + ms);
+    }
+
     /// Asserts what left since the last look; all of it just now.
     #[track_caller]
     pub(crate) fn expect(&mut self, expected: &[&str]) {
