@@ -159,7 +159,8 @@ impl LossRecovery {
             in_flight_before,
             rtt,
             cwnd_limited: una < self.cwnd_limited,
-            in_recovery: matches!(self.episode, Episode::Fast { .. }),
+            // CC-19: the ACK that ends recovery deflates cwnd and adds nothing to it.
+            in_recovery: recovered || matches!(self.episode, Episode::Fast { .. }),
         });
         AckOutcome { restart_timer, recovered, lost, sample }
     }
