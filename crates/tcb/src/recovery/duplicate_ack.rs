@@ -9,18 +9,31 @@ pub(crate) struct DuplicateAcks {
     count: u32,
     /// Units: octets.
     credit: u32,
+    /// What they were believed so far, partial ACKs not taken off. Units: octets.
+    credited: u32,
+    /// The most that they are believed: FlightSize when recovery began. Units: octets.
+    outstanding: Option<u32>,
     /// New text that the first two allowed to leave (Limited Transmit). Units: octets.
     limited_transmit: u32,
 }
 
 impl DuplicateAcks {
-    /// Takes a duplicate ACK: a segment left the network, though not more than are outstanding.
+    /// Takes a duplicate ACK: a segment left the network, though not more than were outstanding. A
+    /// peer that sends more of them gains nothing (robustness D7).
     ///
     /// The first two allow new segments by Limited Transmit, later ones by inflation. Source: RFC
     /// 5681 §3.2 (LT-1, CC-16, CC-17).
     pub(crate) fn on_duplicate(&mut self, mss: u32, flight_size: u32) {
         self.count = self.count.saturating_add(1);
-        self.credit = self.credit.saturating_add(mss).min(flight_size);
+        let left = self.outstanding.unwrap_or(flight_size).saturating_sub(self.credited);
+        let credit = mss.min(left);
+        self.credited += credit;
+        self.credit += credit;
+    }
+
+    /// Recovery begins with FlightSize `flight_size`.
+    pub(crate) fn on_recovery(&mut self, flight_size: u32) {
+        self.outstanding = Some(flight_size);
     }
 
     /// New text left outside recovery.

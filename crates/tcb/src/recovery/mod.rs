@@ -411,6 +411,7 @@ impl LossRecovery {
         self.sent.mark_first_segment_lost();
         self.recover = arrival.nxt;
         self.episode = Episode::Fast { point: arrival.nxt, partial: false };
+        self.duplicates.on_recovery(flight_size);
         // CC-15: what Limited Transmit sent is no part of FlightSize here.
         Some(flight_size.saturating_sub(self.duplicates.limited_transmit()))
     }
