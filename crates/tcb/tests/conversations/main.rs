@@ -3,6 +3,7 @@
 
 mod closing;
 mod congestion;
+mod fast_retransmit;
 mod paws;
 mod retransmission_timer;
 mod segment_size;
