@@ -2,6 +2,7 @@
 
 mod peers;
 mod protocol;
+mod serve;
 mod stacks;
 mod tun;
 
@@ -18,6 +19,8 @@ struct Cli {
 enum Command {
     /// Measure every stack behind a TUN device, driven by the TCP of the kernel
     Peers(peers::Arguments),
+    /// Serve the protocol of the benchmarks on synack behind a TUN device
+    Serve(serve::Arguments),
     /// Be one of the stacks that `peers` measures
     #[command(subcommand, hide = true)]
     Stack(stacks::Stack),
@@ -26,6 +29,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Peers(arguments) => peers::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Stack(stack) => stacks::run(stack),
     }
 }

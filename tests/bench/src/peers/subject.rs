@@ -48,6 +48,7 @@ const ROWS: &[Row] = &[
         ceiling: PLAIN,
         arguments: "stack null --copy --verify",
     },
+    Row { name: "synack", link: Link::Tun, ceiling: PLAIN, arguments: "serve" },
     Row { name: "null-vnet", link: Link::Tun, ceiling: VNET, arguments: "stack null --vnet" },
     Row {
         name: "null-vnet-copy",

@@ -54,7 +54,7 @@ struct Place {
 
 /// How many threads tokio gives a stack.
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum Workers {
+pub(crate) enum Workers {
     /// One for each core, as with `#[tokio::main]`
     Many,
     /// The thread it is started on
@@ -62,7 +62,7 @@ enum Workers {
 }
 
 impl Workers {
-    fn runtime(self) -> io::Result<tokio::runtime::Runtime> {
+    pub(crate) fn runtime(self) -> io::Result<tokio::runtime::Runtime> {
         match self {
             Self::Many => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
             Self::One => tokio::runtime::Builder::new_current_thread().enable_all().build(),
