@@ -183,6 +183,18 @@ mod tests {
     }
 
     #[test]
+    fn a_path_has_one_record_the_last_one() {
+        let mut table = table(10);
+        let _ = table.insert(path(1), at(5), 1);
+        let _ = table.insert(path(1), at(9), 2);
+        assert_eq!((table.len(), table.get(&path(1))), (1, Some(&2)));
+        table.expire(at(8));
+        assert_eq!(table.len(), 1);
+        assert_eq!((table.remove(&path(1)), table.len()), (Some(2), 0));
+        assert_eq!(table.get(&path(1)), None);
+    }
+
+    #[test]
     fn at_the_bound_the_oldest_gives_way() {
         let mut table = table(100);
         for port in 0..=1_000 {

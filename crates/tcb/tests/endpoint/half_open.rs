@@ -1,9 +1,10 @@
 //! SYN-RECEIVED after a passive open: one set of rules, though the handshake is folded small.
 //! A far end played by hand sends templates with one changed field to a handshake that waits.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use synack_tcb::{DropReason, State};
+use synack_tcb::{CloseReason, DropReason, EndpointConfig, LinkAddress, LinkId, State};
 use synack_wire::{Flags, IcmpError, IcmpErrorKind, SeqNum};
 
 use crate::support::{Change, Host, Peer, Received, Seen, control, half_open, shake};
@@ -150,6 +151,21 @@ fn rto_8_a_syn_ack_sent_once_times_the_round_trip_and_one_sent_twice_does_not() 
 }
 
 #[test]
+fn ts_9_an_echo_times_the_round_trip_of_a_syn_ack_that_was_sent_twice() {
+    let mut host = Host::new("10.0.0.2");
+    host.listen(80);
+    let peer = Peer::new("10.0.0.1:4000", "10.0.0.2:80");
+    host.receive(peer.syn(100).with_timestamps(1_000, 0));
+    host.sent();
+    host.advance(Duration::from_secs(1));
+    let again = host.only_sent().segment;
+    let echo = again.options.timestamps.unwrap().value;
+    host.advance(Duration::from_millis(80));
+    let id = host.accept(peer.ack(101, again.seq + 1).with_timestamps(1_001, echo));
+    assert_eq!(host.connection(id).info().srtt, Some(Duration::from_millis(80)));
+}
+
+#[test]
 fn icmp_5_a_hard_error_ends_the_handshake_and_a_soft_or_forged_one_does_not() {
     let (_, peer, nxt) = half_open(100);
     let error = |kind, seq| IcmpError {
@@ -184,6 +200,26 @@ fn icmp_5_a_hard_error_ends_the_handshake_and_a_soft_or_forged_one_does_not() {
     });
     host.silent();
     assert_eq!(host.seen(&peer), Seen::TimeWait);
+}
+
+#[test]
+fn icmp_1_ip_11_an_error_about_a_link_local_connection_finds_it_without_its_zone() {
+    let on = |link| LinkAddress { prefix: "fe80::2/64".parse().unwrap(), link, mtu: 1_500 };
+    let mut host = Host::on(&[on(LinkId(0)), on(LinkId(1))], EndpointConfig::default());
+    let id = host.connect("[fe80::1%2]:80");
+    let syn = host.only_sent();
+    // What is quoted came from the wire, where no zone is.
+    let without_zone = |socket: SocketAddr| SocketAddr::new(socket.ip(), socket.port());
+    host.receive_icmp(&IcmpError {
+        kind: IcmpErrorKind::PortUnreachable,
+        reporter: syn.destination.ip(),
+        source: without_zone(syn.source),
+        destination: without_zone(syn.destination),
+        seq: syn.segment.seq,
+        payload_len: Some(0),
+    });
+    let reason = CloseReason::Unreachable(IcmpErrorKind::PortUnreachable);
+    assert_eq!(host.connection(id).close_reason(), Some(reason));
 }
 
 #[test]

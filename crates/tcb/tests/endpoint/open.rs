@@ -185,6 +185,33 @@ fn dec_7_after_a_reset_a_four_tuple_rests_for_a_second() {
 }
 
 #[test]
+fn tw_14_dec_7_an_ephemeral_port_is_not_drawn_while_its_four_tuple_rests() {
+    let config = EndpointConfig { ephemeral_ports: (5_000, 5_000), ..EndpointConfig::default() };
+    let open = Open::to(socket("10.0.0.1:80"));
+    let peer = Peer::new("10.0.0.1:80", "10.0.0.2:5000");
+    for (case, aborts, rest) in [
+        ("time_wait", false, Duration::from_secs(60)),
+        ("after a reset", true, Duration::from_secs(1)),
+    ] {
+        let mut host = Host::with("10.0.0.2", config.clone());
+        let id = host.try_connect(open.clone()).unwrap();
+        let nxt = host.only_sent().segment.end();
+        host.receive(peer.syn_ack(300, nxt));
+        if aborts {
+            host.abort(id);
+        } else {
+            host.close(id);
+            host.receive(peer.fin(301, nxt + 1));
+        }
+        assert_eq!(host.seen(&peer), if aborts { Seen::Closed } else { Seen::TimeWait }, "{case}");
+        host.advance(rest - Duration::from_nanos(1));
+        assert_eq!(host.try_connect(open.clone()).unwrap_err(), ConnectError::NoPort, "{case}");
+        host.advance(Duration::from_nanos(1));
+        assert!(host.try_connect(open.clone()).is_ok(), "{case}");
+    }
+}
+
+#[test]
 fn sm_seqn_2_must_10_attack_a8_crossing_syns_open_one_connection() {
     // Which packets are lost: none, either SYN, either SYN-ACK, or both of a kind.
     for lost in [&[][..], &[0], &[1], &[2], &[3], &[0, 1], &[2, 3], &[0, 3]] {
@@ -268,6 +295,17 @@ fn a_host_connects_to_its_own_listener() {
         assert_eq!(host.read(accepted), b"hello", "{address}");
         host.silent();
     }
+}
+
+#[test]
+fn ip_11_a_host_connects_to_its_own_link_local_address() {
+    let link = LinkId(3);
+    let own = LinkAddress { prefix: "fe80::2/64".parse().unwrap(), link, mtu: 1_500 };
+    let mut host = Host::on(&[own], EndpointConfig::default());
+    host.listen(80);
+    let id = host.connect(&format!("[fe80::2%{}]:80", link.zone()));
+    assert_eq!(host.state(id), State::Established);
+    assert!(host.take_accepted().is_some());
 }
 
 #[test]

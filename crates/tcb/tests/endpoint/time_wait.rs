@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use synack_tcb::{DropReason, EndpointConfig, ListenerConfig, State, SynCookies};
+use synack_tcb::{DropReason, EndpointConfig, LinkId, ListenerConfig, Route, State, SynCookies};
 use synack_wire::{Flags, SeqNum};
 
 use crate::support::{
@@ -195,6 +195,29 @@ fn dec_2_the_switch_lets_a_reset_end_time_wait() {
     host.receive(peer.rst(102));
     host.silent();
     assert_eq!(host.seen(&peer), Seen::Listen);
+}
+
+#[test]
+fn time_wait_answers_before_the_connection_has_sent_its_last_ack() {
+    let (mut host, peer, id, nxt) = established(100);
+    host.close(id);
+    host.sent();
+    // The FIN arrives, and again before the device takes anything.
+    let now = host.now;
+    let fin = peer.fin(101, nxt + 1);
+    let Route::Deliver(to, packet) = host.endpoint.route(now, LinkId(0), fin.clone()) else {
+        panic!("not delivered")
+    };
+    assert_eq!(to, id);
+    assert_eq!(host.connection(id).handle_packet(now, packet), Ok(()));
+    let event = host.connection(id).poll_endpoint_event().unwrap();
+    host.endpoint.handle_event(now, id, event);
+    assert_eq!(host.connection(id).poll_endpoint_event(), None, "it owes an ACK");
+    let Route::Reply(ack) = host.endpoint.route(now, LinkId(0), fin) else { panic!("no answer") };
+    assert_eq!(control(&ack), format!("<SEQ={}><ACK=102><CTL=ACK>", nxt + 1));
+    host.drain();
+    assert_eq!(host.only_sent().segment, ack.segment, "the connection says the same");
+    assert_eq!(host.endpoint.connections(), 0);
 }
 
 #[test]

@@ -127,18 +127,20 @@ fn sync_8_without_a_timestamp_there_is_neither_window_scale_nor_sack() {
 
 #[test]
 fn sync_8_an_echo_cannot_turn_on_what_is_configured_off() {
-    let config = ConnectionConfig {
-        timestamps: false,
-        window_scaling: false,
-        sack: false,
-        ..ConnectionConfig::default()
-    };
     let irs = SeqNum::new(7);
     let iss = cookies().make(NOW, &path(1), irs, &negotiated());
     let mut last = ack(irs, iss);
     last.options.timestamps = Some(Timestamps { value: 1, echo: OFFSET.wrapping_add(0x17) });
-    let syn = cookies().check(NOW, &path(1), &last, OFFSET, &config).unwrap();
-    assert_eq!(syn.negotiated, negotiated());
+    let with = |timestamps, window_scaling, sack| {
+        let off = ConnectionConfig::default();
+        let config = ConnectionConfig { timestamps, window_scaling, sack, ..off };
+        cookies().check(NOW, &path(1), &last, OFFSET, &config).unwrap().negotiated
+    };
+    let stamped = Negotiated { timestamps: true, ..negotiated() };
+    assert_eq!(with(false, true, true), negotiated());
+    assert_eq!(with(true, false, false), stamped);
+    assert_eq!(with(true, true, false), Negotiated { snd_shift: Some(7), ..stamped });
+    assert_eq!(with(true, false, true), Negotiated { sack: true, ..stamped });
 }
 
 #[test]
