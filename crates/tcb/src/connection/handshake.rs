@@ -332,3 +332,6 @@ fn unscaled_window(receive_buffer: usize) -> u16 {
 pub(super) fn ip_fields(config: &ConnectionConfig, flow_label: u32) -> IpFields {
     IpFields { dscp: config.dscp, hop_limit: config.hop_limit, flow_label, ..IpFields::default() }
 }
+
+#[cfg(test)]
+mod tests;

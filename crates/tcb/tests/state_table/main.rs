@@ -1,6 +1,9 @@
 //! The state table of TCP: each state with each event, in IPv4 and IPv6, told by packets and calls.
 //! A test brings a host into the state by packets, does what its row says, and looks from outside.
 
+mod calls_close;
+mod calls_data;
+mod calls_open;
 mod summary;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use synack_tcb::{
     Connection, ConnectionConfig, ConnectionId, EndpointConfig, Events, Instant, ListenerConfig,
-    Open, Push,
+    Open, Push, ReadError, WriteError,
 };
 use synack_wire::{IpFields, Options, SeqNum, Timestamps};
 
@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) window: u16,
     /// What the host writes as soon as it may. It is in flight where text can be.
     pub(crate) text: &'static [u8],
+    /// What arrives as soon as it is open, is acknowledged, and stays unread.
+    pub(crate) unread: &'static [u8],
     pub(crate) config: ConnectionConfig,
     pub(crate) endpoint: EndpointConfig,
 }
@@ -33,6 +35,7 @@ impl Plan {
             offer: Options::default(),
             window: u16::MAX,
             text: b"",
+            unread: b"",
             config: ConnectionConfig::default(),
             endpoint: EndpointConfig::default(),
         }
@@ -74,7 +77,7 @@ pub(crate) struct Stage {
     pub(crate) peer_clock: u32,
     /// TS.Recent of the host.
     pub(crate) ts_recent: u32,
-    pub(super) id: Option<ConnectionId>,
+    pub(crate) id: Option<ConnectionId>,
     /// What the host's timestamp clock said when.
     pub(super) clock: Option<(Instant, u32)>,
     /// The IP header fields of what the host sent.
@@ -112,7 +115,7 @@ impl Stage {
             ts_recent: 0,
             id: None,
             clock: None,
-            ip: probed.ip,
+            ip: IpFields { dscp: plan.config.dscp, ..probed.ip },
             plan,
         }
     }
@@ -233,7 +236,20 @@ impl Stage {
                 self.host.silent();
             }
         }
+        self.take_planned();
         self.write_planned();
+    }
+
+    fn take_planned(&mut self) {
+        let text = self.plan.unread;
+        if text.is_empty() {
+            return;
+        }
+        let id = self.id();
+        assert_eq!(self.host.receive(self.text(text)), Received::Used(id));
+        self.rcv_nxt += text.len() as u32;
+        assert_eq!(self.host.only_sent(), self.host_ack(), "on the way");
+        self.note_edge();
     }
 
     fn write_planned(&mut self) {
@@ -289,6 +305,50 @@ impl Stage {
         self.host.drain();
     }
 
+    /// SEND.
+    pub(crate) fn user_writes(&mut self, text: &[u8], push: Push) -> Result<usize, WriteError> {
+        let (id, now) = (self.id(), self.host.now);
+        let written = self.host.connection(id).write(now, text, push);
+        self.host.drain();
+        written
+    }
+
+    /// RECEIVE: one read, into a buffer larger than anything there is.
+    pub(crate) fn user_reads(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
+        self.user_reads_at_most(1 << 20)
+    }
+
+    pub(crate) fn user_reads_at_most(&mut self, len: usize) -> Result<Option<Vec<u8>>, ReadError> {
+        let (id, now) = (self.id(), self.host.now);
+        let mut text = vec![0; len];
+        let read = self.host.connection(id).read(now, &mut text);
+        self.host.drain();
+        read.map(|count| {
+            text.truncate(count?);
+            Some(text)
+        })
+    }
+
+    /// CLOSE.
+    pub(crate) fn user_closes(&mut self) {
+        let id = self.id();
+        self.host.close(id);
+    }
+
+    /// ABORT.
+    pub(crate) fn user_aborts(&mut self) {
+        let id = self.id();
+        self.host.abort(id);
+    }
+
+    /// CLOSE of the listener.
+    pub(crate) fn user_closes_listener(&mut self) {
+        let listener = self.host.endpoint.listener_for(self.peer.host).expect("a listener");
+        let now = self.host.now;
+        self.host.endpoint.close_listener(now, listener);
+        self.host.drain();
+    }
+
     /// What the application was told since the last call.
     pub(crate) fn events(&mut self) -> Events {
         match self.id {
@@ -306,7 +366,7 @@ impl Stage {
     }
 
     /// The host's clock of timestamps, from what it said first.
-    fn note_clock(&mut self, options: &Options) {
+    pub(crate) fn note_clock(&mut self, options: &Options) {
         if let Some(timestamps) = options.timestamps {
             self.clock = Some((self.host.now, timestamps.value));
         }
