@@ -146,7 +146,7 @@ impl Stage {
             seq,
             ack: Some(self.rcv_nxt),
             control,
-            window: (self.next_window() >> self.rcv_shift()) as u16,
+            window: self.window_field(),
             options: Options { timestamps, ..Options::default() },
             ..Segment::default()
         })
@@ -164,7 +164,16 @@ impl Stage {
 
     /// A segment with the newest window has left.
     pub(crate) fn note_edge(&mut self) {
-        self.rcv_adv = self.rcv_adv.max(self.rcv_nxt + self.next_window());
+        let wnd = u32::from(self.window_field()) << self.rcv_shift();
+        self.rcv_adv = self.rcv_adv.max(self.rcv_nxt + wnd);
+    }
+
+    /// The window field that says at least what was offered (TRAP-5).
+    fn window_field(&self) -> u16 {
+        let offered = self.rcv_adv.saturating_since(self.rcv_nxt);
+        let down = self.next_window() >> self.rcv_shift();
+        let field = if down << self.rcv_shift() < offered { down + 1 } else { down };
+        field as u16
     }
 
     /// The window that the host's next segment offers: as the last one, until the edge may move by
