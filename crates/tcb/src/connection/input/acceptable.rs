@@ -11,8 +11,6 @@ use crate::drop_reason::DropReason;
 enum Unacceptable {
     /// SM-SEQ-8: a RST.
     Reset,
-    /// SM-SEQ-9: the peer's SYN once more.
-    RepeatedSyn,
     /// SM-SEQ-10: the peer's FIN once more.
     RepeatedFin,
     /// SM-SEQ-6: text or FIN at RCV.NXT of a closed window: a probe.
@@ -33,6 +31,7 @@ impl Connection {
         arrival: &mut Arrival<'_>,
     ) -> Result<(), DropReason> {
         self.check_timestamp(now, arrival)?;
+        self.check_repeated_syn(arrival)?;
         if !is_acceptable(arrival.seg.seq, arrival.seg.len(), self.rcv.window()) {
             self.handle_unacceptable(now, arrival)?;
         }
@@ -68,7 +67,6 @@ impl Connection {
     ) -> Result<(), DropReason> {
         match self.judge(arrival) {
             Unacceptable::Reset => Err(DropReason::OutOfWindow),
-            Unacceptable::RepeatedSyn => self.handle_repeated_syn(now, arrival),
             Unacceptable::RepeatedFin => {
                 self.acks.owe_now();
                 self.use_ack_only(now, arrival)?;
@@ -95,9 +93,6 @@ impl Connection {
         if seg.is_rst() {
             return Unacceptable::Reset;
         }
-        if self.state == State::SynReceived && seg.is_syn() && seg.seq == self.rcv.irs {
-            return Unacceptable::RepeatedSyn;
-        }
         let plain = !seg.is_syn();
         if plain && self.state.has_peer_fin() && seg.is_fin() && seg.end() == self.rcv.nxt {
             return Unacceptable::RepeatedFin;
@@ -115,38 +110,26 @@ impl Connection {
         Unacceptable::Other
     }
 
-    /// SM-SEQ-9 (OPEN-15, TRAP-10): the SYN is stripped so that the ACK of a crossing SYN-ACK
-    /// counts; without an ACK it draws the SYN-ACK again.
-    fn handle_repeated_syn(
-        &mut self,
-        now: Instant,
-        arrival: &mut Arrival<'_>,
-    ) -> Result<(), DropReason> {
-        if arrival.seg.ack.is_none() {
+    /// SM-SEQ-9 (OPEN-15, TRAP-10): the peer's SYN once more, in the window or not, as text behind it
+    /// may be. It is stripped so that the ACK of a crossing SYN-ACK counts; without an ACK it draws
+    /// the SYN-ACK again.
+    fn check_repeated_syn(&mut self, arrival: &mut Arrival<'_>) -> Result<(), DropReason> {
+        let seg = &mut arrival.seg;
+        let is_repeated = self.state == State::SynReceived
+            && seg.is_syn()
+            && !seg.is_rst()
+            && seg.seq == self.rcv.irs;
+        if !is_repeated {
+            return Ok(());
+        }
+        if seg.ack.is_none() {
             self.due.syn = true;
             return Err(DropReason::RepeatedSyn);
         }
-        arrival.seg.control = arrival.seg.control.without(Flags::SYN);
-        arrival.seg.seq += 1;
+        seg.control = seg.control.without(Flags::SYN);
+        seg.seq += 1;
         arrival.seq += 1;
-        if is_acceptable(arrival.seg.seq, arrival.seg.len(), self.rcv.window()) {
-            return Ok(());
-        }
-        self.handle_unacceptable_after_strip(now, arrival)
-    }
-
-    /// Step 8.2 begun again: without its SYN the segment cannot be a repeated SYN any more.
-    fn handle_unacceptable_after_strip(
-        &mut self,
-        now: Instant,
-        arrival: &mut Arrival<'_>,
-    ) -> Result<(), DropReason> {
-        if self.rcv.wnd() == 0 && arrival.seg.seq == self.rcv.nxt {
-            self.acks.owe_now();
-            strip(arrival);
-            return Ok(());
-        }
-        Err(self.refuse(now, arrival))
+        Ok(())
     }
 
     /// SM-SEQ-7: an ACK, under the challenge limit if the segment has no text.
