@@ -128,11 +128,12 @@ impl Connection {
 
     /// Without SACK, what RFC 5681 §2 calls a duplicate ACK: something is outstanding, no text, SYN
     /// or FIN, the same ACK, the same window (CC-14, TRAP-39). The octet of a window probe is not
-    /// outstanding: the answers to probes are no sign of loss (ZWP-3, ZWP-8).
+    /// outstanding: the answers to probes are no sign of loss (ZWP-3, ZWP-8). Nor is a probe of our
+    /// own closed window one, whose text was taken off.
     fn is_duplicate_ack(&self, arrival: &Arrival<'_>, ack: SeqNum) -> bool {
         self.recovery.is_awaiting_ack()
             && arrival.scope == Scope::All
-            && arrival.seg.is_empty()
+            && arrival.len == 0
             && ack == self.snd.una
             && arrival.wnd == self.snd.wnd
     }

@@ -24,6 +24,8 @@ struct Arrival<'a> {
     seg: &'a mut Segment,
     /// SEG.SEQ before any trimming.
     seq: SeqNum,
+    /// SEG.LEN before any trimming.
+    len: u32,
     /// SEG.UP as a number, read before any trimming.
     up: Option<SeqNum>,
     /// SEG.WND, scaled (SM-PRE-4).
@@ -106,6 +108,7 @@ impl Connection {
         let shift = if seg.is_syn() { 0 } else { self.snd.shift };
         Arrival {
             seq: seg.seq,
+            len: seg.len(),
             up: seg.urgent.map(|urgent| seg.seq + u32::from(urgent)),
             wnd: u32::from(seg.window) << shift,
             segments,
