@@ -6,9 +6,11 @@ mod calls_close;
 mod calls_data;
 mod calls_open;
 mod closed_listen;
+mod duplicates;
 mod summary;
 #[path = "../support/mod.rs"]
 mod support;
 mod syn_sent;
 mod time_wait_syn;
 mod timestamps;
+mod window;
