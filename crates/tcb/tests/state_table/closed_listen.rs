@@ -30,7 +30,7 @@ fn sm_closed_2_trap_20_without_ack_the_reset_acknowledges_all_that_came() {
             ("text", bare.clone().with_text(b"text"), 4),
             ("SYN", s.syn(s.irs), 1),
             ("FIN", bare.clone().with_control(Flags::FIN), 1),
-            ("all of it", bare.clone().with_text(b"text").with_control(Flags::SYN | Flags::FIN), 6),
+            ("all of it", bare.with_text(b"text").with_control(Flags::SYN | Flags::FIN), 6),
         ] {
             let _said = Said(case.to_owned());
             let reset = s.nobodys_rst(&packet);

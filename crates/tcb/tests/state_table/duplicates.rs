@@ -186,20 +186,17 @@ fn sm_seq_11_trap_13_the_ack_of_an_old_duplicate_is_used_and_nothing_else() {
 
 #[test]
 fn sm_seq_11_an_ack_of_our_fin_on_an_old_duplicate_closes() {
-    for (place, answers) in
-        [(Place::FinWait1, true), (Place::Closing, true), (Place::LastAck, false)]
-    {
+    for (place, seen) in [
+        (Place::FinWait1, Some(Seen::In(State::FinWait2))),
+        (Place::Closing, Some(Seen::TimeWait)),
+        (Place::LastAck, None),
+    ] {
         each([place], |s, _| {
             // A pure ACK that a FIN of the far end has overtaken.
             let ack = s.ack().at(s.rcv_nxt - 1);
-            let answer = answers.then(|| s.host_ack());
+            let answer = seen.map(|_| s.host_ack());
             s.takes(ack, Fate::Refused(DropReason::Duplicate), answer);
-            let seen = match place {
-                Place::FinWait1 => Seen::In(State::FinWait2),
-                Place::Closing => Seen::TimeWait,
-                _ => s.gone(),
-            };
-            s.is(seen);
+            s.is(seen.unwrap_or(s.gone()));
         });
     }
 }
