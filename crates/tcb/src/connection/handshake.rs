@@ -305,7 +305,7 @@ impl Connection {
         self.recovery.on_syn_acked();
         self.recovery.on_established(rtt, self.handshake.timed_out);
         if core::mem::take(&mut self.due.syn) {
-            // The SYN-ACK that was not polled yet leaves no more: the peer's SYN still wants an ACK.
+            // The SYN-ACK that was not polled leaves no more, and the peer's SYN wants an ACK.
             self.acks.owe_now();
         }
         self.timers.stop(Timer::Retransmit);
