@@ -90,6 +90,8 @@ fn a_closed_port_refuses_on_either_side() {
 fn a_thousand_connections_at_once_each_move_a_mebibyte_and_close() {
     const CONNECTIONS: usize = 1_000;
     with_kernel(1_500, |link| async move {
+        // Ten segments each at once: a shorter queue of the kernel's would lose most of them.
+        link.interface.set_queue_len(20_000).unwrap();
         let listener = link.stack.listen(Family::V4.stack(PORT)).await.unwrap();
         let serving = tokio::spawn(async move {
             let mut tasks = tokio::task::JoinSet::new();

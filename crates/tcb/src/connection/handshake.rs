@@ -165,7 +165,8 @@ impl Connection {
     ///
     /// Source: RFC 9293 §3.10.1 (OPEN-1, SM-OPEN-5).
     pub(crate) fn active(now: Instant, identity: Identity, config: Arc<ConnectionConfig>) -> Self {
-        let mut connection = Self::new(now, identity, config, State::SynSent, Opened::Active);
+        let unknown = Negotiated::unknown(identity.path.is_ipv6());
+        let mut connection = Self::new(now, identity, unknown, config, Opened::Active);
         connection.due.syn = true;
         connection.start_user_timeout(now);
         connection
@@ -174,8 +175,7 @@ impl Connection {
     /// The connection that a half-open record stands for: SYN-RECEIVED, with the SYN-ACK sent.
     pub(crate) fn passive(now: Instant, record: &SynRecord, config: Arc<ConnectionConfig>) -> Self {
         let mut connection =
-            Self::new(now, record.identity, config, State::SynReceived, Opened::Passive);
-        connection.negotiated = record.negotiated;
+            Self::new(now, record.identity, record.negotiated, config, Opened::Passive);
         // The SYN-ACK, whose echo may time the handshake, left before now.
         connection.timestamps =
             TimestampState::new(record.received_at, record.identity.timestamp_offset);
@@ -189,19 +189,23 @@ impl Connection {
         connection.handshake.retransmissions =
             u32::from(record.retransmissions) + u32::from(record.is_ambiguous);
         connection.handshake.timed_out = record.retransmissions > 0;
-        connection.congestion = connection.config.congestion.build(now, connection.smss());
         connection
     }
 
     fn new(
         now: Instant,
         identity: Identity,
+        negotiated: Negotiated,
         config: Arc<ConnectionConfig>,
-        state: State,
         opened: Opened,
     ) -> Self {
         let Identity { path, iss, timestamp_offset, flow_label, mtu } = identity;
-        let negotiated = Negotiated::unknown(path.is_ipv6());
+        let state = match opened {
+            Opened::Active => State::SynSent,
+            Opened::Passive => State::SynReceived,
+        };
+        let is_ipv6 = path.is_ipv6();
+        let smss = mtu::effective_mss(negotiated.send_mss, mtu, is_ipv6, negotiated.options_len());
         Self {
             state,
             opened,
@@ -219,7 +223,7 @@ impl Connection {
             acks: AckPolicy::new(config.quick_acks),
             sack_report: SackReport::default(),
             recovery: LossRecovery::new(iss),
-            congestion: config.congestion.build(now, u32::from(negotiated.send_mss)),
+            congestion: config.congestion.build(now, smss),
             timers: TimerTable::default(),
             due: Obligations::default(),
             hold: Hold::default(),

@@ -162,6 +162,7 @@ impl LossRecovery {
             // CC-19: the ACK that ends recovery deflates cwnd and adds nothing to it.
             in_recovery: recovered || matches!(self.episode, Episode::Fast { .. }),
         });
+        self.keep_up_with(arrival.ack);
         AckOutcome { restart_timer, recovered, lost, sample }
     }
 
@@ -369,6 +370,13 @@ impl LossRecovery {
             return true;
         }
         !core::mem::replace(partial, true)
+    }
+
+    /// Moves along what only looks back from SND.UNA, so that none of it is ever half the sequence
+    /// space away and seems to lie ahead (TRAP-2).
+    fn keep_up_with(&mut self, una: SeqNum) {
+        self.recover = self.recover.max(una - 1);
+        self.cwnd_limited = self.cwnd_limited.max(una);
     }
 
     /// SND.UNA advanced: ends an episode whose point is acknowledged. Returns whether fast recovery

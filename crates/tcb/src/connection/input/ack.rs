@@ -145,6 +145,7 @@ impl Connection {
         self.counters.octets_acked += octets;
         self.snd.una = ack;
         self.send_buffer.release(offset);
+        self.hold.on_acked(ack);
         self.waiting.progress_at = now;
         self.waiting.answered_at = now;
         if self.snd.up.is_some_and(|up| up <= ack) {

@@ -66,6 +66,11 @@ impl Hold {
         }
     }
 
+    /// SND.UNA advanced to `una`: a small segment below it is no small one outstanding.
+    pub(in crate::connection) fn on_acked(&mut self, una: SeqNum) {
+        self.small_end = self.small_end.filter(|end| una < *end);
+    }
+
     /// Whether the next segment must wait; `None` lets it go.
     ///
     /// Source: RFC 9293 §3.8.6.2.1 (SWS-1 to SWS-5), §3.7.4 (NAGLE-1), App. A.3 (NAGLE-3).
