@@ -4,8 +4,8 @@
 use std::io::ErrorKind;
 
 use synack::State;
-use synack_stack_tests::stream::{receive, send};
-use synack_stack_tests::{Family, Link, with_kernel};
+use synack_stack::stream::{receive, send};
+use synack_stack::{Family, Link, with_kernel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PORT: u16 = 9_000;

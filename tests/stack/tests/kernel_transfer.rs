@@ -1,8 +1,8 @@
-//! Octets between the kernel's TCP and ours, every one right: both ways, IPv4 and IPv6, at four MTUs.
+//! Octets between the kernel's TCP and ours, every one right: both ways, both families, four MTUs.
 //! The kernel's end are ordinary sockets of tokio in a private network, behind a TUN device.
 
-use synack_stack_tests::stream::{receive, send};
-use synack_stack_tests::{Family, Link, with_kernel};
+use synack_stack::stream::{receive, send};
+use synack_stack::{Family, Link, with_kernel};
 use tokio::io::AsyncWriteExt;
 
 const LEN: usize = 16 << 20;

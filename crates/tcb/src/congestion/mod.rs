@@ -31,8 +31,8 @@ pub struct AckSample {
     /// Whether what was acknowledged had been sent under a window that cwnd limited; if not, cwnd
     /// is not to grow (RFC 5681 §3.1, RFC 7661, CC-23).
     pub cwnd_limited: bool,
-    /// Whether fast recovery is under way, or ends with this ACK: cwnd is ssthresh then, and does not
-    /// grow.
+    /// Whether fast recovery is under way, or ends with this ACK: cwnd is ssthresh then, and does
+    /// not grow.
     pub in_recovery: bool,
 }
 

@@ -20,8 +20,8 @@ fn octets_sent(c: &mut Conversation) -> u32 {
     c.packets().iter().map(|packet| packet.segment.payload.len()).sum()
 }
 
-/// A connection in congestion avoidance, nothing in flight: ssthresh is 5000, cwnd 6000, and 1000 of
-/// the octets that make it 7000 are acknowledged.
+/// A connection in congestion avoidance, nothing in flight: ssthresh is 5000, cwnd 6000, and 1000
+/// of the octets that make it 7000 are acknowledged.
 fn in_congestion_avoidance() -> Conversation {
     let mut c = open();
     c.write(10_000);

@@ -1,4 +1,4 @@
-//! The retransmission timer (RTO-*): how long it waits, what it sends again, what ends its back-off.
+//! The retransmission timer (RTO-*): how long it waits, what it sends again, what ends back-off.
 //! The far end acknowledges late or never; each retransmission is expected to the millisecond.
 
 use std::time::Duration;

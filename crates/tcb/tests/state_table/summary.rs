@@ -118,8 +118,8 @@ fn table() -> [(Place, [Cell; 11]); 12] {
             ResetAt, Opens, None, Signals, Delivers, Closes(to(State::CloseWait)),
         ]),
         (Place::SynReceivedActive, [
-            Ends(Refused), not_exact, Challenge(UnexpectedSyn), Drop(NoAck), ResetAt, ResetAt, Opens,
-            None, Signals, Delivers, Closes(to(State::CloseWait)),
+            Ends(Refused), not_exact, Challenge(UnexpectedSyn), Drop(NoAck), ResetAt, ResetAt,
+            Opens, None, Signals, Delivers, Closes(to(State::CloseWait)),
         ]),
         (Place::Established, row(reset, [
             Advances, None, Signals, Delivers, Closes(to(State::CloseWait)),

@@ -21,7 +21,7 @@ enum Reach {
     SourcesAndTests,
 }
 
-const FORBIDDEN: [Forbidden; 9] = [
+const FORBIDDEN: [Forbidden; 11] = [
     Forbidden {
         tokens: &["Instant", ":", ":", "now"],
         instead: "time is an argument",
@@ -32,9 +32,20 @@ const FORBIDDEN: [Forbidden; 9] = [
         instead: "time is an argument",
         reach: Reach::SourcesAndTests,
     },
+    // A test may ask whether it is panicking, to say what it saw.
     Forbidden {
         tokens: &["thread", ":", ":"],
         instead: "there are no threads",
+        reach: Reach::Sources,
+    },
+    Forbidden {
+        tokens: &["thread", ":", ":", "spawn"],
+        instead: "there are no threads",
+        reach: Reach::SourcesAndTests,
+    },
+    Forbidden {
+        tokens: &["thread", ":", ":", "sleep"],
+        instead: "time is an argument",
         reach: Reach::SourcesAndTests,
     },
     Forbidden {
