@@ -196,7 +196,7 @@ fn sm_seq_11_an_ack_of_our_fin_on_an_old_duplicate_closes() {
             let ack = s.ack().at(s.rcv_nxt - 1);
             let answer = seen.map(|_| s.host_ack());
             s.takes(ack, Fate::Refused(DropReason::Duplicate), answer);
-            s.is(seen.unwrap_or(s.gone()));
+            s.is(seen.unwrap_or_else(|| s.gone()));
         });
     }
 }

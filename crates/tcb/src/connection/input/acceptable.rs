@@ -111,8 +111,8 @@ impl Connection {
     }
 
     /// SM-SEQ-9 (OPEN-15, TRAP-10): the peer's SYN once more, in the window or not, as text behind
-    /// it may be. It is stripped so that the ACK of a crossing SYN-ACK counts; without an ACK it draws
-    /// the SYN-ACK again.
+    /// it may be. It is stripped so that the ACK of a crossing SYN-ACK counts; without an ACK it
+    /// draws the SYN-ACK again.
     fn check_repeated_syn(&mut self, arrival: &mut Arrival<'_>) -> Result<(), DropReason> {
         let seg = &mut arrival.seg;
         let is_repeated = self.state == State::SynReceived
