@@ -220,8 +220,8 @@ impl LossRecovery {
     /// In fast recovery with SACK, when neither lost ranges nor new text can be sent: marks one
     /// more range lost. Returns whether it did. Source: RFC 6675 §4 (SACK-17, SACK-18).
     pub(crate) fn mark_last_resort(&mut self) -> bool {
-        matches!(self.episode, Episode::Fast { .. })
-            && self.selective.mark_last_resort(&mut self.sent, self.highest_sacked)
+        let Episode::Fast { point, .. } = self.episode else { return false };
+        self.selective.mark_last_resort(&mut self.sent, self.highest_sacked, point)
     }
 
     /// Whether a range is lost, or the last resorts of a recovery may find one that probably is.
@@ -416,7 +416,8 @@ impl LossRecovery {
         if !(enough || marked) || !is_new {
             return None;
         }
-        self.sent.mark_first_segment_lost();
+        let first_end = self.sent.mark_first_segment_lost();
+        self.selective.on_recovery(first_end);
         self.recover = arrival.nxt;
         self.episode = Episode::Fast { point: arrival.nxt, partial: false };
         self.duplicates.on_recovery(flight_size);
@@ -432,7 +433,7 @@ impl LossRecovery {
         if arrival.sack.is_some() {
             self.selective.mark(&mut self.sent, self.highest_sacked, arrival.mss);
         } else if acked > 0 {
-            self.sent.mark_first_segment_lost();
+            let _ = self.sent.mark_first_segment_lost();
         }
     }
 

@@ -19,6 +19,9 @@ pub(crate) struct SentRecord {
     pub(crate) sacked: bool,
     /// Believed lost, and not sent again since.
     pub(crate) lost: bool,
+    /// Sent again, or about to be, though nothing shows that it is lost: one copy is in the network
+    /// beside the one that `lost` speaks of (RFC 6675 §4 SetPipe, SACK-14).
+    pub(crate) doubled: bool,
     /// Sent more than once, so that its ACK times nothing (RFC 6298 §3, Karn).
     pub(crate) retransmitted: bool,
 }
@@ -26,7 +29,10 @@ pub(crate) struct SentRecord {
 impl SentRecord {
     /// How much of it is in the network. Units: octets.
     fn in_flight(&self) -> u32 {
-        if self.sacked || self.lost { 0 } else { self.range.len() }
+        if self.sacked {
+            return 0;
+        }
+        self.range.len() * (u32::from(!self.lost) + u32::from(self.doubled))
     }
 }
 
@@ -37,6 +43,7 @@ pub(crate) struct SentQueue {
     records: VecDeque<SentRecord>,
     sacked: u32,
     lost: u32,
+    doubled: u32,
     /// No lost record lies below this number.
     lost_from: SeqNum,
 }
@@ -68,7 +75,7 @@ impl SentQueue {
     /// (RFC 6675 §4 SetPipe; RACK-20).
     pub(crate) fn pipe(&self) -> u32 {
         let Some((first, last)) = self.records.front().zip(self.records.back()) else { return 0 };
-        (last.range.end - first.range.start) - self.sacked - self.lost
+        (last.range.end - first.range.start) - self.sacked - self.lost + self.doubled
     }
 
     /// Octets reported by SACK.
@@ -105,6 +112,7 @@ impl SentQueue {
             segment_len,
             sacked: false,
             lost,
+            doubled: false,
             retransmitted: false,
         });
         if lost {
@@ -133,6 +141,9 @@ impl SentQueue {
             }
             if record.lost {
                 self.lost -= bytes;
+            }
+            if record.doubled {
+                self.doubled -= bytes;
             }
             if record.range.end > ack {
                 record.range.start = ack;
@@ -167,9 +178,11 @@ impl SentQueue {
             record.sacked = true;
             newly += whole.len();
             self.sacked += whole.len();
-            if record.lost {
-                record.lost = false;
+            if core::mem::take(&mut record.lost) {
                 self.lost -= whole.len();
+            }
+            if core::mem::take(&mut record.doubled) {
+                self.doubled -= whole.len();
             }
             index += 1;
         }
@@ -187,15 +200,45 @@ impl SentQueue {
         self.lost_from = self.lost_from.min(record.range.start);
     }
 
-    /// Marks the first segment as lost, unless it was sent again already.
-    pub(crate) fn mark_first_segment_lost(&mut self) {
-        let Some(first) = self.records.front().copied() else { return };
-        if first.retransmitted || first.sacked || first.lost {
-            return;
+    /// Marks the first segment as lost, unless it was sent again already, and returns the number
+    /// after it.
+    pub(crate) fn mark_first_segment_lost(&mut self) -> Option<SeqNum> {
+        let first = self.records.front().copied()?;
+        let segment = first_segment(&first);
+        if !(first.retransmitted || first.sacked || first.lost) {
+            self.isolate(0, segment);
+            self.mark_lost(0);
         }
-        let len = first.segment_len.clamp(1, first.range.len());
-        self.isolate(0, SeqRange::with_len(first.range.start, len));
-        self.mark_lost(0);
+        Some(segment.end)
+    }
+
+    /// Lets the first segment of the record at `index` be sent again, though it may yet arrive.
+    pub(crate) fn mark_suspect(&mut self, index: usize) {
+        let Some(record) = self.records.get(index).copied() else { return };
+        let index = self.isolate(index, first_segment(&record));
+        self.mark_lost(index);
+        let record = &mut self.records[index];
+        record.doubled = true;
+        self.doubled += record.range.len();
+    }
+
+    /// Records that what was sent again by [`mark_suspect`](Self::mark_suspect) is lost after all:
+    /// the copy that was sent again is the only one left.
+    pub(crate) fn confirm_suspect(&mut self, index: usize) {
+        let Some(record) = self.records.get_mut(index) else { return };
+        if core::mem::take(&mut record.doubled) {
+            self.doubled -= record.range.len();
+        }
+    }
+
+    /// Marks the last segment of the record at `index` as lost, unless it was SACKed.
+    pub(crate) fn mark_last_segment_lost(&mut self, index: usize) {
+        let Some(record) = self.records.get(index).copied() else { return };
+        let segment = record.segment_len.clamp(1, record.range.len());
+        let whole = (record.range.len() - 1) / segment * segment;
+        let last = SeqRange::new(record.range.start + whole, record.range.end);
+        let index = self.isolate(index, last);
+        self.mark_lost(index);
     }
 
     /// Forgets every SACK mark and marks everything lost: the retransmission timer expired.
@@ -206,8 +249,10 @@ impl SentQueue {
         self.lost_from = first.range.start;
         self.sacked = 0;
         self.lost = 0;
+        self.doubled = 0;
         for record in &mut self.records {
             record.sacked = false;
+            record.doubled = false;
             record.lost = true;
             self.lost += record.range.len();
         }
@@ -314,7 +359,7 @@ impl SentQueue {
     /// Whether the counts are those of the records, and the records lie together.
     pub(crate) fn check(&self) {
         let mut pipe = 0;
-        let (mut sacked, mut lost) = (0, 0);
+        let (mut sacked, mut lost, mut doubled) = (0, 0, 0);
         let mut end = None;
         for record in &self.records {
             assert!(!record.range.is_empty() && end.is_none_or(|end| end == record.range.start));
@@ -324,8 +369,10 @@ impl SentQueue {
             pipe += record.in_flight();
             sacked += if record.sacked { record.range.len() } else { 0 };
             lost += if record.lost { record.range.len() } else { 0 };
+            doubled += if record.doubled { record.range.len() } else { 0 };
         }
         assert_eq!((pipe, sacked, lost), (self.pipe(), self.sacked, self.lost));
+        assert_eq!(doubled, self.doubled);
     }
 }
 
@@ -336,6 +383,12 @@ pub(crate) enum Sent {
     Segment,
     /// It probed a closed window: it is not in flight, and is sent again when the window opens.
     Probe,
+}
+
+/// The first segment of what `record` stands for.
+fn first_segment(record: &SentRecord) -> SeqRange {
+    let len = record.segment_len.clamp(1, record.range.len());
+    SeqRange::with_len(record.range.start, len)
 }
 
 /// The part of `record` that `block` covers in whole segments.

@@ -35,8 +35,14 @@ fn the_hint_to_transmit_does_not_deny_what_recovery_sends_again() {
     let mut c = Setup::sack().open();
     c.write(10_000);
     c.packets();
-    // Segments 2, 5 and 10 are lost; IsLost holds for the first at first.
-    for blocks in [&[(1001, 2001)][..], &[(2001, 4001), (1001, 2001)], &[(5001, 9001)]] {
+    // Segments 1, 5 and 10 are lost; IsLost holds for the first at first.
+    for (acked, blocks) in [
+        (1, &[(1001, 2001)][..]),
+        (1, &[(2001, 4001), (1001, 2001)]),
+        (1, &[(5001, 9001)]),
+        (4001, &[(5001, 9001)]),
+    ] {
+        c.acked = acked;
         let packet = c.sack_of(blocks);
         let now = c.host.now;
         let _ = connection(&mut c).handle_packet(now, packet);
