@@ -28,8 +28,13 @@ struct Range {
 /// What an insertion did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Inserted {
-    /// Something of it was new; the range that now holds it.
-    New(SeqRange),
+    /// Something of it was new.
+    New {
+        /// The range that now holds it.
+        range: SeqRange,
+        /// The first part of it that was held already, if any was.
+        held: Option<SeqRange>,
+    },
     /// All of it was held already; the range that holds it.
     Duplicate(SeqRange),
     /// It would have begun a range too many.
@@ -64,6 +69,9 @@ impl Reassembly {
         if !self.touches(start, end) && self.ranges.len() >= RANGES_MAX {
             return Inserted::Full;
         }
+        let held = self
+            .first_held(start, end)
+            .map(|(from, to)| SeqRange::new(at.seq_of_offset(from), at.seq_of_offset(to)));
         let mut position = start;
         for slice in payload {
             let len = slice.len() as u64;
@@ -73,7 +81,11 @@ impl Reassembly {
         let range = self.range_of(start).map_or_else(SeqRange::default, |(from, to)| {
             SeqRange::new(at.seq_of_offset(from), at.seq_of_offset(to))
         });
-        if self.len > held_before { Inserted::New(range) } else { Inserted::Duplicate(range) }
+        if self.len > held_before {
+            Inserted::New { range, held }
+        } else {
+            Inserted::Duplicate(range)
+        }
     }
 
     /// Takes out the range that begins at or below `offset`, without what lies below `offset`, if
@@ -111,6 +123,17 @@ impl Reassembly {
     fn touches(&self, start: u64, end: u64) -> bool {
         let below = self.ranges.range(..=end).next_back();
         below.is_some_and(|(from, range)| from + range.octets.len() as u64 >= start)
+    }
+
+    /// The first part of `start..end` that is held.
+    fn first_held(&self, start: u64, end: u64) -> Option<(u64, u64)> {
+        let around = self.range_of(start).filter(|(_, range_end)| *range_end > start);
+        let within = || {
+            let (from, range) = self.ranges.range(start..end).next()?;
+            Some((*from, from + range.octets.len() as u64))
+        };
+        let (from, to) = around.or_else(within)?;
+        Some((from.max(start), to.min(end)))
     }
 
     /// The range that holds `offset`, as offsets.

@@ -64,11 +64,15 @@ impl Connection {
     fn fill_gap(&mut self, payload: Payload) {
         let place = Place { seq: self.rcv.nxt, nxt: self.rcv.nxt, offset: self.received };
         let inserted = self.reassembly.insert(place, payload.clone(), self.config.copy_below);
-        if inserted == Inserted::Full {
-            // What is in order is taken however many ranges wait (robustness C2).
-            for slice in payload {
-                self.advance(slice.len() as u32);
-                self.recv_buffer.push(slice, self.config.copy_below);
+        match inserted {
+            Inserted::New { held: Some(held), .. } => self.sack_report.on_duplicate(held),
+            Inserted::New { held: None, .. } | Inserted::Duplicate(_) => {}
+            Inserted::Full => {
+                // What is in order is taken however many ranges wait (robustness C2).
+                for slice in payload {
+                    self.advance(slice.len() as u32);
+                    self.recv_buffer.push(slice, self.config.copy_below);
+                }
             }
         }
         while let Some(octets) = self.reassembly.take(self.received) {
@@ -87,7 +91,13 @@ impl Connection {
         let text = SeqRange::with_len(arrival.seg.seq, payload.len());
         let place = Place { seq: text.start, nxt: self.rcv.nxt, offset: self.received };
         match self.reassembly.insert(place, payload, self.config.copy_below) {
-            Inserted::New(range) => self.sack_report.on_range(range),
+            Inserted::New { range, held } => {
+                self.sack_report.on_range(range);
+                if let Some(held) = held {
+                    // RFC 2883 §4.2: of a segment that is new in part, the part that is not.
+                    self.sack_report.on_duplicate(held);
+                }
+            }
             Inserted::Duplicate(range) => {
                 self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
                 self.sack_report.on_range(range);

@@ -55,6 +55,14 @@ fn attack_c3_in_all_thirteen_relations_the_first_copy_wins() {
     }
 }
 
+/// The first run of cells of an arrival that were filled before it.
+fn first_held(model: &[Option<u8>], at: u32, len: usize) -> Option<SeqRange> {
+    let cells = &model[at as usize..at as usize + len];
+    let from = cells.iter().position(Option::is_some)?;
+    let run = cells[from..].iter().take_while(|cell| cell.is_some()).count();
+    Some(SeqRange::with_len(NXT + at + from as u32, run as u32))
+}
+
 proptest! {
     #[test]
     fn random_arrivals_agree_with_a_byte_map(
@@ -65,6 +73,7 @@ proptest! {
         for (index, (at, len)) in arrivals.into_iter().enumerate() {
             let before = model.iter().flatten().count();
             let octets = vec![index as u8; len];
+            let first_held = first_held(&model, at, len);
             let inserted = insert(&mut reassembly, at, &octets);
             for cell in &mut model[at as usize..at as usize + len] {
                 cell.get_or_insert(index as u8);
@@ -72,9 +81,14 @@ proptest! {
             let after = model.iter().flatten().count();
             prop_assert_eq!(reassembly.len(), after);
             if len > 0 {
-                prop_assert_eq!(matches!(inserted, Inserted::New(_)), after > before);
-                let (Inserted::New(range) | Inserted::Duplicate(range)) = inserted else {
-                    return Err(TestCaseError::fail("far below the bound"));
+                prop_assert_eq!(matches!(inserted, Inserted::New { .. }), after > before);
+                let range = match inserted {
+                    Inserted::New { range, held } => {
+                        prop_assert_eq!(held, first_held);
+                        range
+                    }
+                    Inserted::Duplicate(range) => range,
+                    Inserted::Full => return Err(TestCaseError::fail("far below the bound")),
                 };
                 prop_assert!(range.contains_range(SeqRange::with_len(NXT + at, len as u32)));
             }
@@ -111,10 +125,10 @@ proptest! {
 fn attack_c1_ranges_are_bounded_and_existing_ones_still_grow() {
     let mut reassembly = Reassembly::default();
     for index in 0..RANGES_MAX as u32 {
-        assert!(matches!(insert(&mut reassembly, 2 * index + 1, &[1]), Inserted::New(_)));
+        assert!(matches!(insert(&mut reassembly, 2 * index + 1, &[1]), Inserted::New { .. }));
     }
     let next = 2 * RANGES_MAX as u32 + 1;
     assert_eq!(insert(&mut reassembly, next, &[1]), Inserted::Full);
-    assert!(matches!(insert(&mut reassembly, next - 1, &[1]), Inserted::New(_)));
+    assert!(matches!(insert(&mut reassembly, next - 1, &[1]), Inserted::New { .. }));
     assert_eq!(reassembly.ranges.len(), RANGES_MAX);
 }
