@@ -7,6 +7,7 @@ mod fast_retransmit;
 mod paws;
 mod retransmission_timer;
 mod segment_size;
+mod selective_receiver;
 mod selective_sender;
 mod simulated;
 #[path = "../support/mod.rs"]
