@@ -1,6 +1,7 @@
 //! Conversations of a connection with a far end played by hand: packets in, packets out, at stated
 //! times.
 
+mod acknowledging;
 mod closing;
 mod congestion;
 mod fast_retransmit;
@@ -10,6 +11,7 @@ mod segment_size;
 mod selective_receiver;
 mod selective_sender;
 mod simulated;
+mod small_segments;
 #[path = "../support/mod.rs"]
 mod support;
 mod timestamps;
