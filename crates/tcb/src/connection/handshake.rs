@@ -313,6 +313,9 @@ impl Connection {
             self.acks.owe_now();
         }
         self.timers.stop(Timer::Retransmit);
+        if !self.has_outstanding() {
+            self.timers.stop(Timer::UserTimeout);
+        }
         self.waiting.progress_at = now;
         self.waiting.answered_at = now;
         self.keep_alive.on_heard(now);
