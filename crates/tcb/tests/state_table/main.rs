@@ -1,12 +1,14 @@
 //! The state table of TCP: each state with each event, in IPv4 and IPv6, told by packets and calls.
 //! A test brings a host into the state by packets, does what its row says, and looks from outside.
 
+mod ack;
 mod before;
 mod calls_close;
 mod calls_data;
 mod calls_open;
 mod closed_listen;
 mod duplicates;
+mod reset_syn;
 mod summary;
 #[path = "../support/mod.rs"]
 mod support;
