@@ -8,11 +8,13 @@ mod calls_data;
 mod calls_open;
 mod closed_listen;
 mod duplicates;
+mod fin_output;
 mod reset_syn;
 mod summary;
 #[path = "../support/mod.rs"]
 mod support;
 mod syn_sent;
+mod text;
 mod time_wait_syn;
 mod timestamps;
 mod window;
