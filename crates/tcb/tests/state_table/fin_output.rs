@@ -71,11 +71,7 @@ fn sm_fin_6_in_fin_wait_2_a_fin_leads_to_time_wait() {
 fn sm_fin_7_sm_fin_8_a_fin_after_the_fin_changes_nothing() {
     each(Place::HAS_PEER_FIN, |s, place| {
         let second = s.fin().acking(s.snd_una);
-        let reason = match place {
-            Place::TimeWait => DropReason::TimeWait,
-            _ => DropReason::TextIgnored,
-        };
-        s.refuses(second, reason, []);
+        s.refuses(second, place.refuses_text(), []);
     });
 }
 
@@ -94,12 +90,7 @@ fn sm_fin_2_close_8_trap_54_a_fin_out_of_order_waits_for_what_is_missing() {
         s.rcv_nxt += 12;
         s.takes(first, Fate::Used, [s.host_ack()]);
         s.told(Events::READABLE | Events::PEER_CLOSED);
-        let seen = match place {
-            Place::Established => Seen::In(State::CloseWait),
-            Place::FinWait1 => Seen::In(State::Closing),
-            _ => Seen::TimeWait,
-        };
-        s.is(seen);
+        s.is(place.after_fin());
         let id = s.id();
         assert_eq!(s.host.read(id), b"firstsecond");
     });

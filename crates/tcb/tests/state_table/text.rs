@@ -4,12 +4,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use synack_tcb::{CloseReason, DropReason, Events, ReadError, State};
+use synack_tcb::{CloseReason, DropReason, Events, ReadError};
 use synack_wire::{Flags, Options, SackBlocks, SeqRange, TcpPacket};
 
-use crate::support::{
-    Change, Fate, Place, Plan, SETTINGS, Seen, Setting, Stage, each, each_planned,
-};
+use crate::support::{Change, Fate, Place, Plan, SETTINGS, Setting, Stage, each, each_planned};
 
 /// ACKs of text in order wait.
 fn patient(setting: Setting) -> Plan {
@@ -245,23 +243,17 @@ fn sm_text_5_dec_15_text_that_no_one_will_read_is_reset() {
         let fin = s.fin().acking(s.snd_una);
         s.rcv_nxt += 1;
         s.takes(fin, Fate::Used, [s.host_ack()]);
-        let state =
-            if place == Place::FinWait1 { Seen::In(State::Closing) } else { Seen::TimeWait };
-        s.is(state);
+        s.is(place.after_fin());
     });
 }
 
 #[test]
 fn sm_text_6_after_the_peers_fin_text_is_ignored() {
     each(Place::HAS_PEER_FIN, |s, place| {
-        let reason = match place {
-            Place::TimeWait => DropReason::TimeWait,
-            _ => DropReason::TextIgnored,
-        };
         for past in [0, 1, 1_000] {
             let text = s.text(b"text").at(s.rcv_nxt + past).acking(s.snd_una);
-            s.refuses(text.clone(), reason, []);
-            s.refuses(text.with_control(Flags::PSH | Flags::FIN), reason, []);
+            s.refuses(text.clone(), place.refuses_text(), []);
+            s.refuses(text.with_control(Flags::PSH | Flags::FIN), place.refuses_text(), []);
         }
     });
 }

@@ -1,6 +1,6 @@
 //! The states of the table, and the settings that each of its rows is repeated in.
 
-use synack_tcb::State;
+use synack_tcb::{DropReason, State};
 
 use super::Seen;
 
@@ -94,6 +94,19 @@ impl Place {
             Self::LastAck => Seen::In(State::LastAck),
             Self::TimeWait => Seen::TimeWait,
         }
+    }
+
+    /// Where the far end's FIN leads, if it does not acknowledge ours.
+    pub(crate) fn after_fin(self) -> Seen {
+        if self == Self::Established {
+            return Seen::In(State::CloseWait);
+        }
+        if self == Self::FinWait1 { Seen::In(State::Closing) } else { Seen::TimeWait }
+    }
+
+    /// Why text is not used after the far end's FIN.
+    pub(crate) fn refuses_text(self) -> DropReason {
+        if self == Self::TimeWait { DropReason::TimeWait } else { DropReason::TextIgnored }
     }
 
     /// How it must have been opened, if that makes a difference.
