@@ -1,5 +1,5 @@
 //! URG and text in every state (RFC 9293 §3.10.7.4, §3.8.5, §3.8.6.3; RFC 5681 §4.2).
-//! Text in order, out of order, too much and too late; what is delivered and acknowledged is compared.
+//! Text in order, out of order, too much, too late; what is delivered and acknowledged is compared.
 
 use std::time::Duration;
 
