@@ -31,6 +31,21 @@ impl Line {
         self.free_at(of).max(now)
     }
 
+    /// Goes on under another rate and burst: a packet on the line stays as it was, and what the
+    /// bucket holds is kept as far as the new one takes it.
+    pub(crate) fn change(&mut self, now: Duration, old: &Bottleneck, new: &Bottleneck) {
+        let free_at = self.free_at(old);
+        let saved = old.rate.octets_in(now.saturating_sub(free_at)).min(old.burst_bytes);
+        let missing = match self.full_at <= now {
+            true => 0,
+            false => new.burst_bytes.saturating_sub(saved),
+        };
+        *self = Self {
+            full_at: free_at.max(now).saturating_add(new.rate.time_for(missing)),
+            fraction: Fraction::default(),
+        };
+    }
+
     /// Sends `len_bytes` if they conform to rate and burst at `now`; otherwise leaves all as it
     /// was.
     pub(crate) fn police(&mut self, now: Duration, len_bytes: usize, of: &Bottleneck) -> Policing {

@@ -97,6 +97,13 @@ impl<P: Packet> BottleneckState<P> {
         None
     }
 
+    /// Goes on under another configuration.
+    pub(crate) fn change(&mut self, now: Duration, old: &Bottleneck, new: &Bottleneck) {
+        if old != new {
+            self.line.change(now, old, new);
+        }
+    }
+
     /// Takes a packet off the queue without its passing the line: the bottleneck is gone.
     pub(crate) fn pop(&mut self) -> Option<Queued<P>> {
         self.fifo.pop()

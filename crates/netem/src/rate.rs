@@ -42,6 +42,12 @@ impl Rate {
         let mut fraction = Fraction(0);
         fraction.time_for(self, octets)
     }
+
+    /// How many whole octets pass in `time`.
+    pub(crate) fn octets_in(self, time: Duration) -> usize {
+        let bits = time.as_nanos().saturating_mul(u128::from(self.get())) / NANOS_PER_SECOND;
+        usize::try_from(bits / 8).unwrap_or(usize::MAX)
+    }
 }
 
 impl fmt::Debug for Rate {

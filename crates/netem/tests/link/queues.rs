@@ -111,6 +111,32 @@ fn a_queue_shrinks_by_service_when_its_capacity_does() {
 }
 
 #[test]
+fn a_policer_that_goes_leaves_no_debt_behind() {
+    // 1,000,000 octets at 8 kbit/s are 1,000 s until the bucket is full again.
+    let mut link = Link::new(config(Bottleneck::policer(Rate::kbit(8), 1_000_000)), 1);
+    for _ in 0..1_000 {
+        assert_eq!(link.send(ms(0), vec![0; 1_000]), Outcome::Taken);
+    }
+    assert_eq!(link.send(ms(0), vec![0; 1_000]), Outcome::QueueFull);
+    link.set_config(ms(10), config(Bottleneck::drop_tail(Rate::kbit(8_000), 10)));
+    assert_eq!(link.send(ms(10), vec![0; 1_000]), Outcome::Taken);
+    let run = run_link(&mut link, Vec::new());
+    assert_eq!(run.times().last(), Some(&ms(11)));
+}
+
+#[test]
+fn what_a_policer_saved_counts_under_the_next() {
+    for (rest, passes) in [(0, 0), (500, 1), (1_600, 3), (10_000, 5)] {
+        let policer = |burst| config(Bottleneck::policer(Rate::kbit(16), burst));
+        let mut link = Link::new(policer(10_000), 1);
+        while link.send(ms(0), vec![0; 1_000]) == Outcome::Taken {}
+        link.set_config(ms(rest), policer(5_000));
+        let sent = (0..10).filter(|_| link.send(ms(rest), vec![0; 1_000]) == Outcome::Taken);
+        assert_eq!(sent.count(), passes, "after {rest} ms");
+    }
+}
+
+#[test]
 fn packets_queued_before_a_policer_came_leave_at_its_rate() {
     let mut link = Link::new(config(Bottleneck::drop_tail(Rate::mbit(12), 10)), 1);
     for _ in 0..3 {
