@@ -15,7 +15,7 @@ use crate::application::Application;
 use crate::clock::HostClock;
 use crate::device::{Device, DeviceFaults};
 use crate::handle::Handle;
-use crate::oracle::{Punctuality, Watch};
+use crate::oracle::{Punctuality, TimeWaitWatch, Watch};
 use crate::streams::{Streams, Subsystem};
 use crate::violation::{Invariant, Violation};
 
@@ -96,6 +96,7 @@ pub(crate) struct Host {
     pub(crate) endpoint: Endpoint,
     pub(crate) device: Device,
     pub(crate) slots: Vec<Slot>,
+    pub(crate) time_waits: TimeWaitWatch,
     ports: Vec<u16>,
     streams: Streams,
     /// How often it was started, the first time not counted.
@@ -115,6 +116,7 @@ impl Host {
             device: Device::new(config.device, dice),
             config,
             slots: Vec::new(),
+            time_waits: TimeWaitWatch::default(),
             ports: Vec::new(),
             streams,
             incarnation: 0,
@@ -172,6 +174,7 @@ impl Host {
     /// Stops, and forgets everything.
     pub(crate) fn crash(&mut self) {
         self.slots.clear();
+        self.time_waits = TimeWaitWatch::default();
         self.is_down = true;
         self.incarnation += 1;
         self.endpoint = endpoint(self.id, &self.config, self.streams, self.incarnation);
@@ -186,6 +189,19 @@ impl Host {
             self.listen_now(port)?;
         }
         Ok(())
+    }
+
+    /// How long TIME-WAIT lasts here (RFC 9293 §3.4.1).
+    pub(crate) fn time_wait_length(&self) -> Duration {
+        self.config.endpoint.msl * 2
+    }
+
+    /// Judges what the endpoint itself keeps.
+    pub(crate) fn judge_endpoint(&mut self, time: Duration) -> Result<(), Violation> {
+        let now = self.now(time);
+        // A clock that went back keeps records as long as those before them.
+        let late_max = if self.is_clock_steady { self.device.late_max() } else { Duration::MAX };
+        self.time_waits.judge(now, &self.endpoint, late_max)
     }
 
     /// Changes the clock by hand, so that the oracle trusts no times any more.

@@ -114,7 +114,7 @@ impl Network {
             }
         }
         self.forget_released(host);
-        Ok(())
+        self.hosts[host.0].judge_endpoint(self.time)
     }
 
     /// Brings one packet where it belongs; names the connection that is to be visited.
@@ -126,6 +126,8 @@ impl Network {
         let at = &mut self.hosts[host.0];
         let now = at.now(self.time);
         let mut arrived = Arrived::of(&packet);
+        let length = at.time_wait_length();
+        at.time_waits.on_packet(now, &packet, length);
         match at.endpoint.route(now, synack_tcb::LinkId(0), packet) {
             Route::Deliver(id, packet) => {
                 let index = at.find(id).ok_or_else(|| {

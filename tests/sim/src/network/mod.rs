@@ -463,6 +463,12 @@ impl Network {
             ensure(left.is_empty(), Invariant::Memory, || {
                 format!("host {} still has {left:?}", host.id)
             })?;
+            let endpoint = &host.endpoint;
+            let kept = [endpoint.connections(), endpoint.half_open(), endpoint.time_waits()];
+            ensure(kept == [0; 3], Invariant::Memory, || {
+                let names = "connections, half-open ones, and records of TIME-WAIT";
+                format!("the endpoint of host {} still has {names}: {kept:?}", host.id)
+            })?;
         }
         ensure(self.next_event().is_none(), Invariant::Memory, || {
             "something will still happen".into()

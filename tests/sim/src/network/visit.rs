@@ -34,7 +34,7 @@ impl Network {
         }
         self.flush_endpoint(host)?;
         self.forget_released(host);
-        Ok(())
+        self.hosts[host.0].judge_endpoint(self.time)
     }
 
     fn visit_if_due(&mut self, host: HostId, index: usize) -> Result<(), Violation> {
@@ -118,9 +118,13 @@ impl Network {
     pub(super) fn carry(&mut self, host: HostId, index: usize) {
         let at = &mut self.hosts[host.0];
         let now = at.now(self.time);
+        let length = at.time_wait_length();
         let slot = &mut at.slots[index];
         while let Some(event) = slot.connection.poll_endpoint_event() {
             slot.is_released |= matches!(event, EndpointEvent::Released(_));
+            if let EndpointEvent::TimeWait(time_wait) = &event {
+                at.time_waits.on_entered(time_wait, length);
+            }
             at.endpoint.handle_event(now, slot.id, event);
             if slot.is_released {
                 return;

@@ -60,10 +60,10 @@ impl AmplificationWatch {
         Ok(())
     }
 
-    /// At most two bare segments for each packet, and two for whatever else happened.
+    /// At most one bare segment for each packet (DACK-5), and for whatever else happened.
     pub(super) fn judge_drained(&mut self) -> Result<(), Violation> {
         let Self { arrived, stimuli, bare, .. } = core::mem::take(self);
-        ensure(bare <= 2 * (arrived + stimuli), Invariant::Amplification, || {
+        ensure(bare <= arrived + stimuli, Invariant::Amplification, || {
             format!("{bare} bare segments after {arrived} packets and {stimuli} other events")
         })
     }

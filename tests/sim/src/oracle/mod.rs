@@ -7,6 +7,7 @@ mod acknowledgment;
 mod amplification;
 mod congestion;
 mod sequence;
+mod time_wait;
 mod timers;
 mod transitions;
 
@@ -19,6 +20,7 @@ use congestion::CongestionWatch;
 use sequence::SequenceWatch;
 use synack_tcb::{Connection, ConnectionConfig, Instant, Internals};
 use synack_wire::{Flags, SeqNum, TcpPacket};
+pub(crate) use time_wait::TimeWaitWatch;
 use timers::TimerWatch;
 
 use crate::violation::{Invariant, Violation, ensure};

@@ -139,7 +139,9 @@ fn by_packet(old: &Internals, arrived: &Arrived, is_detached: bool) -> Vec<State
 fn is_obliged(old: &Internals, arrived: &Arrived, to: State) -> bool {
     let is_synchronized =
         !matches!(old.state, State::SynSent | State::SynReceived | State::TimeWait | State::Closed);
-    if is_synchronized && arrived.is(Flags::RST) && arrived.seq == old.rcv_nxt {
+    // With text or FIN it is not acceptable to a closed window, and dropped (SM-SEQ-13).
+    let is_acceptable = arrived.len == 0 || old.rcv_nxt < old.rcv_adv;
+    if is_synchronized && is_acceptable && arrived.is(Flags::RST) && arrived.seq == old.rcv_nxt {
         return to == State::Closed;
     }
     let end: SeqNum = arrived.seq + arrived.len;

@@ -8,8 +8,10 @@ use crate::streams::Dice;
 
 /// Two sides that mean to send and receive everything.
 pub(super) fn willing(dice: &mut Dice) -> [Script; 2] {
-    let sizes = |dice: &mut Dice| {
-        if dice.chance(900) { dice.magnitude(1, 200_000) } else { dice.magnitude(1, 2_000_000) }
+    let sizes = |dice: &mut Dice| match dice.below(10) {
+        0..3 => dice.magnitude(1, 20_000),
+        3..9 => dice.between(20_000, 400_000),
+        _ => dice.between(400_000, 5_000_000),
     };
     let bytes = match dice.below(4) {
         0 => [sizes(dice), 0],

@@ -165,7 +165,7 @@ impl Plan {
         let portion = self.conversations.iter().flat_map(|it| &it.scripts);
         let portion =
             portion.map(|script| script.write_sizes.high.min(script.read_sizes.high)).min();
-        let of_segments = payload.unwrap_or(u64::MAX).min(1_400) * 2_000;
+        let of_segments = payload.unwrap_or(u64::MAX).min(1_400) * 4_000;
         let of_portions = portion.unwrap_or(u64::MAX).saturating_mul(3_000);
         let of_windows = self.buffer_min().saturating_mul(ROUNDS_MAX);
         of_segments.min(of_portions).min(of_windows)
