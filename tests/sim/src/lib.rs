@@ -60,7 +60,7 @@ pub use clock::HostClock;
 pub use conversation::{Conversation, ConversationId, Outcome, Side};
 pub use datagram::Datagram;
 pub use device::{Batching, DeviceFaults};
-pub use guard::{run_guarded, silence_panics};
+pub use guard::run_guarded;
 pub use host::{HostConfig, HostId};
 pub use middlebox::{Kind, MiddleboxFaults, Strips, Target};
 pub use network::{Counts, Network};

@@ -10,7 +10,7 @@ use std::thread;
 
 use clap::{Args, Parser, Subcommand};
 use swarm::Swarm;
-use synack_sim::{Fault, Plan, run_guarded, silence_panics};
+use synack_sim::{Fault, Plan, run_guarded};
 
 #[derive(Parser)]
 #[command(name = "synack-sim", about = "Two endpoints over links that spoil packets, by seed")]
@@ -56,7 +56,6 @@ fn fault(name: &str) -> Result<Fault, String> {
 
 fn main() -> io::Result<ExitCode> {
     let Command::Swarm(arguments) = Cli::parse().command;
-    silence_panics();
     let is_sound = match arguments.seed {
         Some(seed) => replay(seed, &arguments.without)?,
         None => {

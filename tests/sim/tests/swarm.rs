@@ -1,12 +1,11 @@
 //! Runs whose faults are drawn from seeds hold every invariant, and are the same each time.
 //! A fixed set of seeds is run; `cargo run --release -p synack-sim -- swarm` runs any others.
 
-use synack_sim::{Fault, Plan, run_guarded, silence_panics};
+use synack_sim::{Fault, Plan, run_guarded};
 
 /// Runs plans, and says how to see a failure again.
 #[track_caller]
 fn all_hold(plans: impl Iterator<Item = Plan>) {
-    silence_panics();
     for plan in plans {
         if let Err(violation) = run_guarded(&plan, None) {
             let faults: Vec<_> = plan.faults.iter().map(|fault| fault.name()).collect();

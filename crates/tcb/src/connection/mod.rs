@@ -319,7 +319,8 @@ impl Connection {
         assert!(snd.una <= snd.nxt, "SND.UNA <= SND.NXT");
         assert!(self.rcv.nxt <= self.rcv.adv + 1, "a FIN may take the number at the right edge");
         assert!(self.congestion.cwnd() >= self.smss().min(self.congestion.cwnd().max(1)));
-        assert!(self.recovery.in_flight() <= snd.flight_size());
+        // What a last resort sent again counts twice (RFC 6675 §4 SetPipe).
+        assert!(self.recovery.in_flight() <= 2 * snd.flight_size(), "pipe is what was sent");
         assert!(self.timers.running() <= 5, "at most five timers run");
         if self.state == State::Closed || self.state == State::TimeWait {
             assert_eq!(self.timers.running(), 0, "nothing is awaited any more");
