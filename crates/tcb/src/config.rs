@@ -188,7 +188,7 @@ impl ConnectionConfig {
     /// What [`clamp`](Self::clamp) may change.
     fn bounded(&self) -> impl PartialEq + use<> {
         let buffers = (self.receive_buffer, self.send_buffer);
-        let times = (self.ack_delay, self.rto_min, self.rto_max);
+        let times = (self.ack_delay, self.rto_min, self.rto_max, self.syn_r2);
         (buffers, times, self.retransmissions_r1, self.dscp, self.hop_limit)
     }
 
@@ -198,6 +198,7 @@ impl ConnectionConfig {
         self.send_buffer = self.send_buffer.clamp(1, BUFFER_LEN_MAX);
         self.ack_delay = self.ack_delay.min(Duration::from_millis(499));
         self.retransmissions_r1 = self.retransmissions_r1.max(3);
+        self.syn_r2 = self.syn_r2.max(Duration::from_mins(3));
         self.rto_min = self.rto_min.clamp(Duration::from_millis(1), Duration::from_secs(60));
         self.rto_max = self.rto_max.max(Duration::from_secs(60));
         self.dscp &= 0x3f;
