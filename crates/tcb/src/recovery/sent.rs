@@ -113,7 +113,8 @@ impl SentQueue {
             sacked: false,
             lost,
             doubled: false,
-            retransmitted: false,
+            // A probe is sent over and over, so its ACK times nothing (RTO-8, ZWP-8).
+            retransmitted: kind == Sent::Probe,
         });
         if lost {
             self.lost += range.len();
