@@ -2,9 +2,11 @@
 //! times.
 
 mod acknowledging;
+mod blind;
 mod closing;
 mod congestion;
 mod fast_retransmit;
+mod icmp;
 mod keep_alive;
 mod patience;
 mod paws;
@@ -17,5 +19,6 @@ mod small_segments;
 #[path = "../support/mod.rs"]
 mod support;
 mod timestamps;
+mod urgent;
 mod window_scale;
 mod zero_window;

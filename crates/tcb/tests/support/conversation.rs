@@ -6,6 +6,7 @@
 //! sends it or its reader takes it.
 
 use std::collections::VecDeque;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use synack_tcb::{
@@ -344,10 +345,23 @@ impl Conversation {
     }
 }
 
-/// The octets of a stream from `place` on. Their pattern has no period that a window is near to.
+/// The octets of a stream from `place` on: a table over and over, as long as no window is.
 pub(crate) fn octets(place: u64, len: usize) -> Vec<u8> {
-    (place..place + len as u64).map(|at| (at % 251) as u8 ^ (at / 251) as u8).collect()
+    static TABLE: OnceLock<Vec<u8>> = OnceLock::new();
+    let table =
+        TABLE.get_or_init(|| (0..PERIOD).map(|at| (at ^ (at >> 8) ^ (at >> 16)) as u8).collect());
+    let mut octets = Vec::with_capacity(len);
+    let mut from = (place % u64::from(PERIOD)) as usize;
+    while octets.len() < len {
+        let to = table.len().min(from + len - octets.len());
+        octets.extend_from_slice(&table[from..to]);
+        from = 0;
+    }
+    octets
 }
+
+/// A prime, so that octets a power of two apart differ.
+const PERIOD: u32 = 1_048_573;
 
 /// The far end's TSval in its SYN, and at ESTABLISHED.
 pub(crate) const FIRST_TSVAL: u32 = u32::MAX - 5_000;
