@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use synack_tcb::{Connection, KeepAlive, State};
 
-use crate::support::{Change, Conversation, Host, Peer, Setup, control};
+use crate::support::{Change, Conversation, Host, Peer, Received, Setup, control};
 
 fn connection(c: &mut Conversation) -> &mut Connection {
     c.host.connection(c.id)
@@ -98,4 +98,36 @@ fn sm_seqn_2_a_crossing_syn_ack_is_acknowledged_though_ours_was_not_polled_yet()
     host.receive_together(vec![peer.syn(300), peer.syn_ack(300, nxt)]);
     assert_eq!(host.state(id), State::Established);
     assert_eq!(control(&host.only_sent()), format!("<SEQ={nxt}><ACK=301><CTL=ACK>"));
+}
+
+#[test]
+fn sm_ack_3_what_is_cut_off_a_segment_that_draws_a_reset_draws_no_ack_beside() {
+    let mut host = Host::new("10.0.0.2");
+    let peer = Peer::new("10.0.0.1:4000", "10.0.0.2:80");
+    let id = host.connect_to(&peer);
+    let nxt = host.only_sent().segment.seq + 1;
+    host.receive(peer.syn(300));
+    host.only_sent();
+    // Old text, and the ACK of something that was never sent.
+    host.receive(peer.text(299, nxt + 5_000, &[0; 10]));
+    assert_eq!(host.state(id), State::SynReceived);
+    assert_eq!(control(&host.only_sent()), format!("<SEQ={}><CTL=RST>", nxt + 5_000));
+}
+
+#[test]
+fn paws_4_a_segment_outside_the_window_does_not_move_ts_recent() {
+    let mut c = Setup::timestamps().open();
+    c.text(1_000);
+    c.write(500);
+    c.packets();
+    // All of it came before; its ACK is new, and its TSval is far ahead.
+    let mut old = c.text_at(1, 1_000).acking(c.iss + 501);
+    if let Some(timestamps) = &mut old.segment.options.timestamps {
+        timestamps.value = timestamps.value.wrapping_add(1 << 30);
+    }
+    c.receive(old);
+    c.packets();
+    assert_eq!(c.info().unacked, 0, "its ACK counts (SM-SEQ-11)");
+    c.acked = 501;
+    assert_eq!(c.text(1_000), Received::Used(c.id), "what follows is not too old");
 }

@@ -48,7 +48,7 @@ impl TimeWaitWatch {
         let Some(record) = self.records.iter_mut().find(|record| record.path == path) else {
             return;
         };
-        let is_plain = segment.ack.is_some() && !segment.is_rst() && !segment.is_syn();
+        let is_plain = !segment.is_rst() && !segment.is_syn();
         if !(is_plain && segment.is_fin() && segment.end() == record.rcv_nxt) {
             return;
         }

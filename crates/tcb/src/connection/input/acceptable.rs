@@ -177,7 +177,7 @@ impl Connection {
         if old > 0 {
             self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
             self.report_duplicate(arrival);
-            self.acks.owe_now();
+            arrival.trimmed = true;
             arrival.seg.payload.advance(old);
             arrival.seg.seq += old;
         }
@@ -185,7 +185,7 @@ impl Connection {
         if arrival.seg.len() > room {
             arrival.seg.payload.truncate(room);
             arrival.seg.control = arrival.seg.control.without(Flags::FIN);
-            self.acks.owe_now();
+            arrival.trimmed = true;
         }
     }
 }

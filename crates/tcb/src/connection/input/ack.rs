@@ -27,7 +27,9 @@ impl Connection {
         } else {
             self.check_ack_range(now, ack)?;
         }
-        self.accept_timestamp(now, arrival);
+        if arrival.scope == Scope::All {
+            self.accept_timestamp(now, arrival);
+        }
         self.take_ack(now, arrival, ack);
         if arrival.scope == Scope::All {
             self.take_window(now, arrival, ack);

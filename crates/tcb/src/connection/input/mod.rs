@@ -30,6 +30,8 @@ struct Arrival<'a> {
     up: Option<SeqNum>,
     /// SEG.WND, scaled (SM-PRE-4).
     wnd: u32,
+    /// Whether something of it was cut off, which is acknowledged at once if the rest is used.
+    trimmed: bool,
     /// How many segments it stands for.
     segments: u32,
     /// Whether its window, text and FIN may be used, or its ACK field alone.
@@ -88,6 +90,9 @@ impl Connection {
         now: Instant,
         arrival: &mut Arrival<'_>,
     ) -> Result<(), DropReason> {
+        if arrival.trimmed {
+            self.acks.owe_now();
+        }
         self.process_urgent(arrival);
         self.process_text(arrival)?;
         self.process_fin(now);
@@ -111,6 +116,7 @@ impl Connection {
             len: seg.len(),
             up: seg.urgent.map(|urgent| seg.seq + u32::from(urgent)),
             wnd: u32::from(seg.window) << shift,
+            trimmed: false,
             segments,
             scope: Scope::All,
             seg,
