@@ -131,3 +131,19 @@ fn paws_4_a_segment_outside_the_window_does_not_move_ts_recent() {
     c.acked = 501;
     assert_eq!(c.text(1_000), Received::Used(c.id), "what follows is not too old");
 }
+
+#[test]
+fn i_6_a_fin_by_itself_waits_for_cwnd() {
+    let mut c = Setup::sack().open();
+    c.write(10_000);
+    c.packets();
+    // Recovery begins with six segments in flight and five of cwnd.
+    c.sack(&[(1001, 4001)]);
+    c.packets();
+    let info = c.info();
+    assert!(info.pipe > info.cwnd, "{} > {}", info.pipe, info.cwnd);
+    c.close();
+    c.expect(&[]);
+    c.sack(&[(1001, 7001)]);
+    c.expect(&["[F.] 10001 ack 1"]);
+}

@@ -133,13 +133,14 @@ impl Connection {
             plan.held = Some(Wait::Window);
             return Some(plan);
         }
-        if unsent == 0 {
-            return Some(plan);
-        }
         let sendable = u32::try_from(unsent).unwrap_or(u32::MAX).min(window);
         let len = sendable.min(limits.super_segment_max.max(mss));
         let cwnd = self.congestion.cwnd().saturating_sub(self.recovery.in_flight());
-        if cwnd < len.min(mss) {
+        if unsent == 0 && cwnd > 0 {
+            return Some(plan);
+        }
+        // A FIN takes a number, and so a place in cwnd, as text does (RFC 5681 §2).
+        if cwnd < len.clamp(1, mss) {
             plan.held = Some(Wait::Cwnd);
             return Some(plan);
         }
