@@ -133,8 +133,8 @@ impl<P: Packet> Link<P> {
     /// Packets in the queue see the new rate and the new rules of dropping and marking; delay,
     /// jitter, reordering and duplication are drawn at sending, so those already sent keep theirs.
     /// A queue that is longer than its new capacity shrinks by being served. A packet on the line
-    /// stays as it was, and a rest earned under the old burst counts under the new one. Without a bottleneck,
-    /// what waited for it goes on at once.
+    /// stays as it was, and a rest earned under the old burst counts under the new one. Without a
+    /// bottleneck, what waited for it goes on at once.
     pub fn set_config(&mut self, now: Duration, config: LinkConfig) {
         let now = self.advance(now);
         if let (Some(old), Some(new)) = (&self.config.bottleneck, &config.bottleneck) {

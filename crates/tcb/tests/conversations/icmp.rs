@@ -1,4 +1,4 @@
-//! ICMP errors (ICMP-*, MUST-54 to MUST-56, SHLD-25, SHLD-26): which are believed, and what they do.
+//! ICMP errors (ICMP-*, MUST-54 to -56, SHLD-25, SHLD-26): which are believed, and what they do.
 //! Each quotes a segment of the host, or pretends to; text goes on to flow.
 
 use synack_tcb::{CloseReason, Events, SoftError, State};
