@@ -64,7 +64,8 @@ fn urg_3_urgent_text_is_delivered_in_its_place() {
 
 #[test]
 fn urg_4_after_the_far_ends_fin_a_pointer_is_ignored() {
-    let closings: [(fn(&mut Conversation), State, bool); 5] = [
+    type Closing = fn(&mut Conversation);
+    let closings: [(Closing, State, bool); 5] = [
         (|_| {}, State::Established, true),
         (|c| c.close(), State::FinWait1, true),
         (
