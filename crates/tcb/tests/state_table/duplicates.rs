@@ -186,19 +186,14 @@ fn sm_seq_11_trap_13_the_ack_of_an_old_duplicate_is_used_and_nothing_else() {
 
 #[test]
 fn sm_seq_11_an_ack_of_our_fin_on_an_old_duplicate_closes() {
-    for (place, seen) in [
-        (Place::FinWait1, Some(Seen::In(State::FinWait2))),
-        (Place::Closing, Some(Seen::TimeWait)),
-        (Place::LastAck, None),
-    ] {
-        each([place], |s, _| {
-            // A pure ACK that a FIN of the far end has overtaken.
-            let ack = s.ack().at(s.rcv_nxt - 1);
-            let answer = seen.map(|_| s.host_ack());
-            s.takes(ack, Fate::Refused(DropReason::Duplicate), answer);
-            s.is(seen.unwrap_or_else(|| s.gone()));
-        });
-    }
+    each(Place::OWES_FIN, |s, place| {
+        // A pure ACK that a FIN of the far end has overtaken.
+        let ack = s.ack().at(s.rcv_nxt - 1);
+        let seen = place.after_ack_of_fin();
+        let answer = seen.map(|_| s.host_ack());
+        s.takes(ack, Fate::Refused(DropReason::Duplicate), answer);
+        s.is(seen.unwrap_or_else(|| s.gone()));
+    });
 }
 
 #[test]

@@ -9,12 +9,17 @@ mod calls_open;
 mod closed_listen;
 mod duplicates;
 mod fin_output;
+mod mishaps;
 mod reset_syn;
+mod resets;
+mod sequences;
 mod summary;
 #[path = "../support/mod.rs"]
 mod support;
 mod syn_sent;
 mod text;
 mod time_wait_syn;
+mod timers;
 mod timestamps;
+mod two;
 mod window;

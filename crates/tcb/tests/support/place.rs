@@ -104,6 +104,14 @@ impl Place {
         if self == Self::FinWait1 { Seen::In(State::Closing) } else { Seen::TimeWait }
     }
 
+    /// Where the ACK of our FIN leads; `None` if it ends the connection.
+    pub(crate) fn after_ack_of_fin(self) -> Option<Seen> {
+        if self == Self::FinWait1 {
+            return Some(Seen::In(State::FinWait2));
+        }
+        (self == Self::Closing).then_some(Seen::TimeWait)
+    }
+
     /// Why text is not used after the far end's FIN.
     pub(crate) fn refuses_text(self) -> DropReason {
         if self == Self::TimeWait { DropReason::TimeWait } else { DropReason::TextIgnored }

@@ -93,14 +93,12 @@ impl Stage {
         } else {
             ("10.0.0.2", Peer::new("10.0.0.1:4000", "10.0.0.2:80"))
         };
+        let iss = SeqNum::new(plan.setting.iss);
         let mut probe = Host::new(address);
         probe.connect_to(&peer);
         let probed = probe.only_sent();
-        let iss = SeqNum::new(plan.setting.iss);
-        // RFC 9293 §3.4.1: the clock of ISNs ticks every 4 microseconds.
-        let ticks = u64::from(iss - probed.segment.seq);
         let mut host = Host::with(address, plan.endpoint.clone());
-        host.now = host.now + Duration::from_micros(4 * ticks);
+        host.now = time_of_iss(address, &peer, iss);
         let irs = SeqNum::new(plan.setting.irs);
         Self {
             host,
@@ -371,4 +369,13 @@ impl Stage {
             self.clock = Some((self.host.now, timestamps.value));
         }
     }
+}
+
+/// When a new host at `address` would open to `peer`, or answer it, with this ISS.
+pub(crate) fn time_of_iss(address: &str, peer: &Peer, iss: SeqNum) -> Instant {
+    let mut probe = Host::new(address);
+    probe.connect_to(peer);
+    // RFC 9293 §3.4.1: the clock of ISNs ticks every 4 microseconds.
+    let ticks = u64::from(iss - probe.only_sent().segment.seq);
+    probe.now + Duration::from_micros(4 * ticks)
 }
