@@ -104,7 +104,9 @@ fn sm_seq_4_text_is_acceptable_if_its_first_or_last_octet_is_in_the_window() {
                 return;
             }
             assert_eq!(taken, 0, "{case}");
-            assert_eq!(!sent.is_empty(), refused, "{case}");
+            // What is trimmed on one side is old, or beyond: it draws an ACK all the same.
+            let trimmed = past != 0 && place != Place::TimeWait;
+            assert_eq!(!sent.is_empty(), refused || trimmed, "{case}");
         });
     }
 }
