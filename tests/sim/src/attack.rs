@@ -8,6 +8,7 @@ use synack_wire::{
     Timestamps,
 };
 
+use crate::conversation::ConversationId;
 use crate::host::HostId;
 use crate::network::Network;
 use crate::oracle::Cause;
@@ -67,6 +68,19 @@ impl Network {
             segment_size: None,
             segment,
         };
+        self.put_in(host, packet)
+    }
+
+    /// Judges a conversation no more by what it says: an attacker who knows its numbers got to it.
+    pub fn distrust(&mut self, id: ConversationId) {
+        self.poison(self.conversation(id).path);
+    }
+
+    /// Lets a packet arrive at a host that no other host sent.
+    ///
+    /// # Errors
+    /// The first invariant that does not hold.
+    pub fn put_in(&mut self, host: HostId, packet: TcpPacket) -> Result<(), Violation> {
         self.say(host, format_args!("forged  {packet}"));
         self.arrive(host, vec![packet])
     }

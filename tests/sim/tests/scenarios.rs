@@ -3,12 +3,14 @@
 
 use core::time::Duration;
 
+use bytes::Bytes;
 use synack_netem::{LinkConfig, Outage, OutageEffect, Probability};
 use synack_sim::{
     Ending, HostConfig, HostId, Kind, MiddleboxFaults, Network, Outcome, Script, Stall, Streams,
     Strips, Target,
 };
 use synack_tcb::CloseReason;
+use synack_wire::{IpFields, Segment, TcpPacket};
 
 const A: HostId = HostId(0);
 const B: HostId = HostId(1);
@@ -237,4 +239,38 @@ fn g3_clocks_that_stop_or_jump_by_a_month_do_no_harm_to_an_idle_connection() {
     network.change_clock(A, |clock| clock.put_forward(Duration::from_secs(70), month));
     network.run_until(Duration::from_hours(1)).unwrap();
     network.check_at_rest().unwrap();
+}
+
+#[test]
+fn g5_two_ends_that_believe_forged_text_do_not_storm_each_other() {
+    let mut scene = Scene::default();
+    scene.hosts.iter_mut().for_each(|host| host.connection.timestamps = false);
+    let mut network = scene.network();
+    // Nobody closes: each waits for the other.
+    let scripts = [(); 2].map(|()| Script::receive());
+    let id = network.open((A, 4_000), (B, 80), scripts).unwrap().unwrap();
+    network.run_until(ms(1_000)).unwrap();
+    network.distrust(id);
+    let sockets = [network.socket((A, 4_000)), network.socket((B, 80))];
+    for (side, host) in [A, B].into_iter().enumerate() {
+        let view = network.internals(id, side).unwrap();
+        let text = TcpPacket {
+            source: sockets[1 - side],
+            destination: sockets[side],
+            ip: IpFields::default(),
+            segment_size: None,
+            segment: Segment {
+                seq: view.rcv_nxt,
+                ack: Some(view.snd_una),
+                payload: Bytes::from_static(&[0; 500]).into(),
+                ..Segment::default()
+            },
+        };
+        network.put_in(host, text).unwrap();
+    }
+    let before = network.counts().sent;
+    network.run_until(ms(61_000)).unwrap();
+    let sent = network.counts().sent - before;
+    assert!(sent > 4, "they are out of step: {sent}");
+    assert!(sent <= 2 * 2 * 60 + 20, "{sent} packets in a minute");
 }

@@ -8,7 +8,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use synack_netem::{Link, LinkConfig, LinkStats, Outcome as LinkOutcome};
-use synack_tcb::{FourTuple, Open};
+use synack_tcb::{FourTuple, Internals, Open};
 use synack_wire::{SeqNum, TcpPacket};
 
 use crate::application::Application;
@@ -219,6 +219,16 @@ impl Network {
         let slot = at.insert(now, connection_id, connection, Some(application));
         self.visit(host, slot)?;
         Ok(true)
+    }
+
+    /// How a side of a conversation stands; `None` when its connection is gone.
+    pub fn internals(&self, id: ConversationId, side: usize) -> Option<Internals> {
+        let mut slots = self.hosts.iter().flat_map(|host| &host.slots);
+        let slot = slots.find(|slot| {
+            let application = slot.application.as_ref();
+            application.is_some_and(|it| (it.conversation, it.side) == (id, side))
+        })?;
+        Some(*slot.watch.last())
     }
 
     /// The true time since the start.

@@ -208,3 +208,6 @@ fn memory(change: Change<'_>) -> Result<(), Violation> {
 
 /// The bound of robustness C1.
 const RANGES_MAX: usize = 1_024;
+
+#[cfg(test)]
+mod tests;
