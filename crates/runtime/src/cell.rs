@@ -14,7 +14,7 @@ use crate::doorbell::Queued;
 use crate::driver::Bell;
 use crate::error::StackError;
 use crate::events::EventQueue;
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard, register};
 
 /// A connection, and what belongs to it outside of the state machine.
 #[derive(Debug)]
@@ -244,13 +244,5 @@ impl Wakes {
         if let Some(waiting) = waiting {
             waiting.notify_waiters();
         }
-    }
-}
-
-/// Keeps one waker, and does not clone it for the same task again.
-pub(crate) fn register(slot: &mut Option<Waker>, cx: &mut Context<'_>) {
-    match slot {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *slot = Some(cx.waker().clone()),
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Sleep;
 
 use crate::cell::ConnectionCell;
 use crate::driver::{Bell, Request};
-use crate::error::{self, StackError};
+use crate::error;
 use crate::stream::TcpStream;
 
 /// An active open on its way: a future that becomes a [`TcpStream`], from
@@ -29,7 +29,7 @@ use crate::stream::TcpStream;
 /// - [`AddrInUse`](io::ErrorKind::AddrInUse): the same four-tuple is in use, or was just now.
 /// - [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable): the local address is not the stack's,
 ///   or no ephemeral port is free, or the remote port is 0.
-/// - A [`StackError`] if the stack is gone.
+/// - A [`StackError`](crate::StackError) if the stack is gone.
 ///
 /// # Cancel safety
 /// Dropping it gives the opening up; the peer may get a reset if it answers later.
@@ -119,7 +119,7 @@ impl Connect {
         let request = Request::Connect { open: plan.open.clone(), reply };
         self.timeout = plan.timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)));
         self.state = Connecting::Asked(answer);
-        self.bell.ask(request).map_err(|_| StackError::Stopped.into())
+        self.bell.ask(request).map_err(Into::into)
     }
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -132,8 +132,20 @@ impl Connect {
                 Ok(())
             }
             Ok(Err(error)) => Err(error::of_connect(error)),
-            Err(_) => Err(StackError::Stopped.into()),
+            Err(_) => Err(self.bell.failure().into()),
         })
+    }
+
+    /// Ready when the handshake is complete, or never will be. Then the stream is given away or
+    /// dropped: nothing is left here.
+    fn poll_opened(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        let Connecting::Opening(stream) = &mut self.state else { return Poll::Pending };
+        let polled = match stream {
+            Some(stream) => ready!(stream.cell().poll_opened(cx)),
+            None => Ok(()),
+        };
+        let stream = stream.take().ok_or_else(polled_again);
+        Poll::Ready(polled.and(stream))
     }
 }
 
@@ -145,16 +157,8 @@ impl Future for Connect {
         this.begin()?;
         if let Poll::Ready(answered) = this.poll_answer(cx) {
             answered?;
-            let Connecting::Opening(stream) = &mut this.state else {
-                return Poll::Ready(Err(StackError::Stopped.into()));
-            };
-            let Some(opening) = stream.as_ref() else {
-                return Poll::Ready(Err(StackError::Stopped.into()));
-            };
-            if let Poll::Ready(opened) = opening.cell().poll_opened(cx) {
-                // On failure the stream goes too: nothing is left of it.
-                let stream = stream.take();
-                return Poll::Ready(opened.and_then(|()| stream.ok_or_else(stopped)));
+            if let Poll::Ready(opened) = this.poll_opened(cx) {
+                return Poll::Ready(opened);
             }
         }
         if let Some(timeout) = &mut this.timeout {
@@ -187,6 +191,7 @@ impl ConnectionCell {
     }
 }
 
-fn stopped() -> io::Error {
-    StackError::Stopped.into()
+/// A future that was ready is polled again, which no caller should do.
+fn polled_again() -> io::Error {
+    io::Error::other("the connect is over")
 }

@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_core::Stream;
 use synack_tcb::{Connection, Events, SoftError};
 
-use crate::cell::{ConnectionCell, register};
+use crate::cell::ConnectionCell;
+use crate::sync::register;
 
 /// One thing that happened, and did not end the connection (RFC 9293 §3.9.1.8).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

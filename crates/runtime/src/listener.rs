@@ -12,11 +12,11 @@ use std::task::{Context, Poll, Waker, ready};
 use synack_tcb::{ListenError, ListenOn, ListenerConfig, ListenerId};
 use tokio::sync::{Notify, oneshot};
 
-use crate::cell::{ConnectionCell, register};
+use crate::cell::ConnectionCell;
 use crate::driver::{Bell, Request};
 use crate::error::{self, StackError};
 use crate::stream::TcpStream;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, register};
 
 /// Accepts connections, shaped as [`tokio::net::TcpListener`].
 ///
@@ -179,21 +179,18 @@ impl Future for Listen {
         if let Listening::Planned { on, config } = &this.state {
             let (reply, answer) = oneshot::channel();
             let request = Request::Listen { on: *on, config: config.clone(), reply };
-            if this.bell.ask(request).is_err() {
-                this.state = Listening::Over;
-                return Poll::Ready(Err(StackError::Stopped.into()));
-            }
             this.state = Listening::Asked(answer);
+            this.bell.ask(request)?;
         }
         let Listening::Asked(answer) = &mut this.state else {
-            return Poll::Ready(Err(StackError::Stopped.into()));
+            return Poll::Ready(Err(io::Error::other("the listen is over")));
         };
         let answered = ready!(Pin::new(answer).poll(cx));
         this.state = Listening::Over;
         Poll::Ready(match answered {
             Ok(Ok(listener)) => Ok(listener),
             Ok(Err(error)) => Err(error::of_listen(error)),
-            Err(_) => Err(StackError::Stopped.into()),
+            Err(_) => Err(this.bell.failure().into()),
         })
     }
 }

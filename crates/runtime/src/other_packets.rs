@@ -7,11 +7,10 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 
-use crate::cell::register;
 use crate::driver::Request;
 use crate::error::StackError;
 use crate::stack::Handle;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, register};
 
 /// The packets that arrive and are neither TCP nor a ping to the stack, from
 /// [`Stack::other_packets`](crate::Stack::other_packets): UDP, for example.

@@ -235,6 +235,9 @@ impl TcpStream {
     }
 
     /// Splits the stream into halves that borrow it.
+    ///
+    /// With tokio's `AsyncBufReadExt` in scope, which has a `split` of its own, it must be called
+    /// as `TcpStream::split(&mut stream)`.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
         (ReadHalf::new(&self.cell, &mut self.shown), WriteHalf::new(&self.cell))
     }

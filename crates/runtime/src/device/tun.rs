@@ -6,21 +6,23 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use tokio::time::Sleep;
 use tokio_tun::Tun;
 use tokio_util::sync::ReusableBoxFuture;
 
 use super::{Capabilities, Device, Outgoing, Received};
 use crate::buffer_pool::{Block, BufferPool};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, register};
 
 /// A TUN device.
 ///
 /// Its other end is the kernel: give that an address and a route to the stack's addresses, and set
-/// the device up, by `ip` or by what [`tokio_tun::TunBuilder`] offers.
+/// the device up, by `ip` or by what [`tokio_tun::TunBuilder`] offers. A device that is down loses
+/// what is sent; one that is removed has failed, which shows when the next packet is sent.
 ///
 /// ```no_run
 /// use synack::{Stack, TunDevice};
@@ -45,7 +47,17 @@ pub struct TunDevice {
     /// Absent while it is polled, so that no lock is held over a system call. Only the driver does.
     receiving: Mutex<Option<Receiving>>,
     retry: Mutex<Option<Pin<Box<Sleep>>>>,
+    removal: Mutex<Removal>,
     mtu: u32,
+}
+
+/// Whether the kernel still has the device. A read does not end when it goes: tokio-tun does not
+/// listen for what the kernel reports then.
+#[derive(Default)]
+struct Removal {
+    error: Option<io::Error>,
+    /// The driver's.
+    waker: Option<Waker>,
 }
 
 /// A call of `recv`, in an allocation that all of them use.
@@ -82,6 +94,7 @@ impl TunDevice {
             run: AtomicU32::new(0),
             receiving: Mutex::new(None),
             retry: Mutex::new(None),
+            removal: Mutex::default(),
             mtu,
         })
     }
@@ -106,6 +119,33 @@ impl TunDevice {
                 (!is_passing).then_some(Err(error))
             }
         }
+    }
+}
+
+impl TunDevice {
+    /// Ready when a send found the device removed.
+    fn poll_removal(&self, cx: &mut Context<'_>) -> Poll<io::Result<Received>> {
+        let mut removal = lock(&self.removal);
+        match removal.error.take() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => {
+                register(&mut removal.waker, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Passes `error` on; if it says that the device was removed, receiving ends with it.
+    fn note_removal(&self, error: io::Error) -> io::Error {
+        if error.raw_os_error() != Some(REMOVED as i32) {
+            return error;
+        }
+        let mut removal = lock(&self.removal);
+        removal.error = Some(io::Error::from(REMOVED));
+        let driver = removal.waker.take();
+        drop(removal);
+        driver.into_iter().for_each(Waker::wake);
+        error
     }
 }
 
@@ -135,7 +175,7 @@ impl Device for TunDevice {
         *lock(&self.receiving) = Some(receiving);
         let Poll::Ready((block, received)) = polled else {
             self.run.store(0, Ordering::Relaxed);
-            return Poll::Pending;
+            return self.poll_removal(cx);
         };
         Poll::Ready(match received {
             Ok(len) => {
@@ -167,7 +207,7 @@ impl Device for TunDevice {
             match self.tun.try_send(octets) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.note_removal(error)),
             }
         }
     }
@@ -208,6 +248,8 @@ fn of_tun(error: tokio_tun::Error) -> io::Error {
     }
 }
 
+/// What a descriptor says whose device was removed.
+const REMOVED: Errno = Errno::EBADFD;
 /// Packets after which more are expected.
 const RUN_MIN: u32 = 2;
 /// A tick of tokio's timers.

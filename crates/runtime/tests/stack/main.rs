@@ -1,5 +1,14 @@
 //! Whole stacks, by their public interface: joined in memory, on tokio's paused clock.
 //! Each file shows one thing; `pair` holds the two stacks that most of them use.
 
+mod close;
+mod connect;
+mod devices;
 mod echo;
+mod idle;
+mod kinds;
+mod lifetime;
+mod listen;
+mod other;
 mod pair;
+mod stream;

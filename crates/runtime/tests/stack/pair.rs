@@ -1,9 +1,10 @@
-//! Two stacks, joined by a cable in memory.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+//! Two stacks, joined by a cable in memory that can be cut.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use synack::{IpNet, MemoryDevice, Stack, StackBuilder, TcpListener, TcpStream};
+use synack::{ImpairedDevice, IpNet, MemoryDevice, Stack, StackBuilder, TcpListener, TcpStream};
+use synack_netem::{LinkConfig, Probability};
 
 /// Which IP.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,23 @@ pub(crate) struct Pair {
     pub(crate) client: Stack,
     pub(crate) server: Stack,
     family: Family,
+}
+
+/// The client's end of the cable.
+#[derive(Clone)]
+pub(crate) struct Cable(Arc<ImpairedDevice<MemoryDevice>>);
+
+impl Cable {
+    /// Loses everything from now on.
+    pub(crate) fn cut(&self) {
+        let cut = LinkConfig { loss: Probability::ALWAYS, ..LinkConfig::default() };
+        self.0.set_config(cut.clone(), cut);
+    }
+
+    /// Carries everything again.
+    pub(crate) fn join(&self) {
+        self.0.set_config(LinkConfig::default(), LinkConfig::default());
+    }
 }
 
 impl Family {
@@ -50,16 +68,44 @@ impl Pair {
 
     /// Both stacks with something changed.
     pub(crate) fn with(family: Family, change: impl Fn(StackBuilder) -> StackBuilder) -> Self {
+        Self::with_each(family, &change, &change)
+    }
+
+    /// Each stack with something changed: the client's, then the server's.
+    pub(crate) fn with_each(
+        family: Family,
+        client: impl FnOnce(StackBuilder) -> StackBuilder,
+        server: impl FnOnce(StackBuilder) -> StackBuilder,
+    ) -> Self {
         let (left, right) = MemoryDevice::pair(1_500);
-        let stack = |device: MemoryDevice, address, secret| {
-            let builder = Stack::builder().device(device).address(address).secret([secret; 32]);
-            change(builder).spawn().unwrap()
+        let builder = |device, address, secret| {
+            Stack::builder().device(device).address(address).secret([secret; 32])
         };
-        Self {
-            client: stack(left, family.client(), 1),
-            server: stack(right, family.server(), 2),
+        let client = client(builder(left, family.client(), 1));
+        let server = server(builder(right, family.server(), 2));
+        Self { client: client.spawn().unwrap(), server: server.spawn().unwrap(), family }
+    }
+
+    /// A pair whose cable can be cut.
+    pub(crate) fn with_cable(family: Family) -> (Self, Cable) {
+        let (left, right) = MemoryDevice::pair(1_500);
+        let clean = LinkConfig::default;
+        let cable = Cable(Arc::new(ImpairedDevice::new(left, clean(), clean(), 1)));
+        let client = Stack::builder().device(Arc::clone(&cable.0)).address(family.client());
+        let server = Stack::builder().device(right).address(family.server());
+        let pair = Self {
+            client: client.secret([1; 32]).spawn().unwrap(),
+            server: server.secret([2; 32]).spawn().unwrap(),
             family,
-        }
+        };
+        (pair, cable)
+    }
+
+    /// A connection over a cable that can be cut: the client's end, and the server's.
+    pub(crate) async fn v4_with_cable() -> (TcpStream, TcpStream, Cable) {
+        let (pair, cable) = Self::with_cable(Family::V4);
+        let (client, server) = pair.connect().await;
+        (client, server, cable)
     }
 
     /// A socket of the server's.
@@ -71,7 +117,7 @@ impl Pair {
         self.server.listen(self.at(port)).await.unwrap()
     }
 
-    /// A connection on port 80: the client's end, and the server's.
+    /// A connection: the client's end, and the server's.
     pub(crate) async fn connect(&self) -> (TcpStream, TcpStream) {
         let listener = self.listen(0).await;
         let remote = listener.local_addr().unwrap();
