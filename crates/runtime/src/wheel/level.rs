@@ -57,3 +57,8 @@ pub(super) fn slot_of(level: usize, tick: u64) -> u8 {
 pub(super) fn slot_ticks(level: usize) -> u64 {
     1 << (SLOT_BITS * level as u32)
 }
+
+/// The first tick of the slot of `level` that holds `tick`.
+pub(super) fn slot_start(level: usize, tick: u64) -> u64 {
+    tick & !(slot_ticks(level) - 1)
+}

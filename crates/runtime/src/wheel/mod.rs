@@ -12,7 +12,7 @@
 
 mod level;
 
-use level::{Level, NONE, SLOT_BITS, SLOTS, slot_of, slot_ticks};
+use level::{Level, NONE, SLOT_BITS, SLOTS, slot_of, slot_start, slot_ticks};
 use synack_tcb::Instant;
 
 /// Deadlines by key, a small number such as the index of a connection.
@@ -25,7 +25,8 @@ pub(crate) struct Wheel {
     now: u64,
     levels: [Level; LEVELS],
     nodes: Vec<Node>,
-    armed: usize,
+    /// Nothing has to be done before this tick, so that most polls look at nothing else.
+    next: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,8 @@ struct Node {
 
 impl Wheel {
     pub(crate) const fn new() -> Self {
-        Self { now: 0, levels: [const { Level::new() }; LEVELS], nodes: Vec::new(), armed: 0 }
+        let levels = [const { Level::new() }; LEVELS];
+        Self { now: 0, levels, nodes: Vec::new(), next: UNARMED }
     }
 
     /// Sees to it that `key` comes out at `deadline` or before.
@@ -73,13 +75,18 @@ impl Wheel {
     /// Whether no key has a deadline.
     #[cfg(test)]
     fn is_empty(&self) -> bool {
-        self.armed == 0
+        self.nodes.iter().all(|node| node.tick == UNARMED)
     }
 
     /// A key whose deadline has come, which has none from then on.
     pub(crate) fn poll(&mut self, now: Instant) -> Option<u32> {
         let now = now.as_millis();
-        while let Some(turn) = self.next_turn().filter(|turn| turn.tick <= now) {
+        while self.next <= now {
+            let turn = self.next_turn();
+            self.next = turn.tick;
+            if turn.tick > now {
+                break;
+            }
             self.now = self.now.max(turn.tick);
             let key = self.levels[turn.level].head(turn.slot);
             let tick = self.unlink(key);
@@ -95,25 +102,26 @@ impl Wheel {
     /// When to call [`poll`](Self::poll) next.
     ///
     /// Never later than the first deadline. It may be earlier, by which time entries move to lower
-    /// levels and nothing comes out: at most seven times for one deadline.
+    /// levels and nothing comes out, at most seven times for one deadline; or what was due then was
+    /// disarmed, once.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.next_turn().map(|turn| Instant::from_millis(turn.tick))
+        (self.next != UNARMED).then(|| Instant::from_millis(self.next))
     }
 
     /// The slot in use whose time comes first; on equal terms that of the highest level, so that
     /// what is due at one time is on level 0 before any of it comes out.
-    fn next_turn(&self) -> Option<Turn> {
-        if self.armed == 0 {
-            return None;
-        }
-        let turns = self.levels.iter().enumerate().filter_map(|(level, slots)| {
+    fn next_turn(&self) -> Turn {
+        let mut first = Turn { tick: UNARMED, level: 0, slot: 0 };
+        for (level, slots) in self.levels.iter().enumerate().rev() {
             let here = slot_of(level, self.now);
-            let slot = slots.next_occupied(here)?;
+            let Some(slot) = slots.next_occupied(here) else { continue };
             let ahead = (u64::from(slot) + SLOTS - u64::from(here)) % SLOTS;
-            let start = self.now & !(slot_ticks(level) - 1);
-            Some(Turn { tick: start + ahead * slot_ticks(level), level, slot })
-        });
-        turns.reduce(|first, turn| if turn.tick <= first.tick { turn } else { first })
+            let tick = slot_start(level, self.now) + ahead * slot_ticks(level);
+            if tick < first.tick {
+                first = Turn { tick, level, slot };
+            }
+        }
+        first
     }
 
     fn link(&mut self, key: u32, tick: u64) {
@@ -125,7 +133,7 @@ impl Wheel {
             self.nodes[next as usize].previous = key;
         }
         self.levels[level].set_head(slot, key);
-        self.armed += 1;
+        self.next = self.next.min(slot_start(level, tick));
     }
 
     /// Takes `key`, which is armed, off its list; returns when it was due.
@@ -140,12 +148,11 @@ impl Wheel {
         } else {
             self.nodes[previous as usize].next = next;
         }
-        self.armed -= 1;
         tick
     }
 }
 
-/// A slot, and the tick at which its time comes.
+/// A slot, and the tick at which its time comes; [`UNARMED`] if there is none.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     tick: u64,

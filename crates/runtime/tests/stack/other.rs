@@ -1,4 +1,4 @@
-//! Shows what becomes of packets that are not TCP: pings are answered, the application gets the rest.
+//! Shows what becomes of packets that are not TCP: pings answered, the rest for the application.
 //! The far end of a cable in memory is the test itself, on tokio's paused clock.
 
 use std::future::poll_fn;
