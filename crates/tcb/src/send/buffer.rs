@@ -1,12 +1,16 @@
 //! What the application wrote and the peer has not acknowledged.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 use synack_wire::Payload;
 
 /// Blocks grow with what is queued: a small answer takes little, a bulk transfer large slices.
 const BLOCK_LENS: [usize; 3] = [512, 4 << 10, 64 << 10];
+/// Blocks kept to be written again, until the connection is quiet: as many as the default buffer of
+/// 512 KiB fills, so that a bulk transfer allocates none.
+const SPARES_MAX: usize = 8;
 
 /// The send buffer: a stream of octets, addressed by offset from the first ever written.
 ///
@@ -20,8 +24,8 @@ pub(crate) struct SendBuffer {
     sealed: VecDeque<Sealed>,
     /// Written and not yet sealed; begins where the last sealed slice ends.
     tail: BytesMut,
-    /// A block that was acknowledged whole, to be written again.
-    spare: BytesMut,
+    /// Blocks that were acknowledged whole, to be written again.
+    spares: Vec<BytesMut>,
     /// Offset of the first octet held.
     start: u64,
     /// Offset after the last octet held.
@@ -102,12 +106,12 @@ impl SendBuffer {
                 return;
             }
             let Some(done) = self.sealed.pop_front() else { return };
-            if self.spare.capacity() == 0
+            if self.spares.len() < SPARES_MAX
                 && done.octets.len() >= BLOCK_LENS[1]
                 && let Ok(mut block) = done.octets.try_into_mut()
             {
                 block.clear();
-                self.spare = block;
+                self.spares.push(block);
             }
         }
         if self.len() == 0 {
@@ -139,9 +143,9 @@ impl SendBuffer {
         self.seal();
         // The block is its own once every slice of it was acknowledged: ping-pong reuses one block.
         if !self.tail.try_reclaim(block) {
-            let mut spare = core::mem::take(&mut self.spare);
-            self.tail =
-                if spare.try_reclaim(block) { spare } else { BytesMut::with_capacity(block) };
+            let spare = self.spares.pop();
+            let spare = spare.and_then(|mut spare| spare.try_reclaim(block).then_some(spare));
+            self.tail = spare.unwrap_or_else(|| BytesMut::with_capacity(block));
         }
         self.tail.capacity() - self.tail.len()
     }
