@@ -40,6 +40,19 @@ pub enum Route {
 }
 
 impl Endpoint {
+    /// The connection that `packet` is for, if it is for one: the first question of
+    /// [`route`](Self::route), and the usual answer, for a caller that need not move the packet
+    /// then.
+    ///
+    /// It gives link-local addresses their zone, as `route` does. After `None`, route the packet.
+    pub fn find(&self, link: LinkId, packet: &mut TcpPacket) -> Option<ConnectionId> {
+        set_zone(link, packet);
+        match self.demux.get(&FourTuple::of_arriving(packet))? {
+            Target::Connection(id) => (!is_disguised(packet)).then_some(id),
+            Target::HalfOpen(_) => None,
+        }
+    }
+
     /// SEGMENT ARRIVES: finds whose the packet is, and answers what is nobody's.
     ///
     /// `link` is the device it came in by; [`LinkId::LOOPBACK`] for what the stack sent to itself.
