@@ -94,6 +94,11 @@ impl Interfaces {
         self.links.get(usize::from(link.0)).is_some_and(Interface::is_up)
     }
 
+    /// Nothing is connected: gives memory back.
+    pub(crate) fn shrink(&mut self) {
+        self.links.iter_mut().for_each(|interface| interface.pool.shrink());
+    }
+
     /// Whether any device is left.
     pub(crate) fn is_any_up(&self) -> bool {
         self.links.iter().any(Interface::is_up)

@@ -86,6 +86,8 @@ impl TcpListener {
     /// Dropping the future loses no connection. Any number of tasks may wait; one of them gets it.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         loop {
+            // However fast they come in, other tasks of this thread get their turn.
+            tokio::task::coop::consume_budget().await;
             let notified = self.shared.arrived.notified();
             if let Some(taken) = self.take() {
                 return taken;

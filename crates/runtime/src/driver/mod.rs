@@ -59,7 +59,7 @@ pub(crate) struct Driver {
     /// Whether anyone can still ask for more than there is.
     has_handles: bool,
     shutdown: Option<Shutdown>,
-    /// What is left to send is sent once more, and then the driver ends.
+    /// Each connection is visited once more, and then the driver ends.
     is_last_turn: bool,
     /// Why the stack ends, if not in order.
     failure: Option<StackError>,
@@ -189,6 +189,9 @@ impl Driver {
             Ok(wakes) => wakes.wake(),
             Err(failure) => entry.cell.fail(failure),
         }
+        if self.table.is_empty() {
+            self.interfaces.shrink();
+        }
     }
 
     /// A connection ends without a word to its peer: its device is gone, or its code panicked.
@@ -208,8 +211,11 @@ impl Driver {
 
     /// Whether nothing is left to be done, ever.
     fn is_over(&self) -> bool {
-        if self.failure.is_some() || self.is_last_turn {
+        if self.failure.is_some() {
             return true;
+        }
+        if self.is_last_turn {
+            return self.table.ready_len() == 0;
         }
         let is_wanted = self.has_handles && self.shutdown.is_none();
         !is_wanted && self.table.is_empty() && self.listeners.iter().all(Option::is_none)

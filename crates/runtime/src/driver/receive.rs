@@ -26,7 +26,7 @@ impl Driver {
         for _ in 0..PACKETS_MAX {
             let Some(packet) = self.loopback.pop_front() else { break };
             self.counters.packets_looped.add(1);
-            self.handle_tcp(now, LinkId::LOOPBACK, packet);
+            self.route(now, LinkId::LOOPBACK, packet);
         }
         has_more
     }
@@ -52,14 +52,19 @@ impl Driver {
         let Received { packet, checksum } = received;
         self.counters.packets_in.add(1);
         self.counters.octets_in.add(packet.len() as u64);
-        match parse(packet, checksum) {
-            Ok(Parsed::Tcp { packet, option_fault }) => {
-                trace!("in  {packet}");
-                if let Some(fault) = option_fault {
-                    self.counters.option_faults[fault.index()].add(1);
-                }
-                self.handle_tcp(now, link, packet);
+        let mut parsed = parse(packet, checksum);
+        if let Ok(Parsed::Tcp { packet, option_fault }) = &mut parsed {
+            trace!("in  {packet}");
+            if let Some(fault) = option_fault {
+                self.counters.option_faults[fault.index()].add(1);
             }
+            // The packet stays where it was written: it is large to move.
+            if let Some(id) = self.endpoint.find(link, packet) {
+                return self.deliver_packet(now, id, packet);
+            }
+        }
+        match parsed {
+            Ok(Parsed::Tcp { packet, .. }) => self.route(now, link, packet),
             Ok(Parsed::IcmpError(error)) => {
                 trace!("in  {error}");
                 self.counters.icmp_errors.add(1);
@@ -76,16 +81,18 @@ impl Driver {
         }
     }
 
-    /// A TCP packet, from a device or from the stack itself.
-    fn handle_tcp(&mut self, now: Instant, link: LinkId, packet: TcpPacket) {
+    fn deliver_packet(&mut self, now: Instant, id: ConnectionId, packet: &mut TcpPacket) {
+        let used =
+            self.deliver(now, id, |connection| connection.handle_packet_in_place(now, packet));
+        if let Some(Err(reason)) = used {
+            self.note_drop(reason);
+        }
+    }
+
+    /// A TCP packet that may be anyone's.
+    fn route(&mut self, now: Instant, link: LinkId, packet: TcpPacket) {
         match self.endpoint.route(now, link, packet) {
-            Route::Deliver(id, packet) => {
-                let used =
-                    self.deliver(now, id, |connection| connection.handle_packet(now, packet));
-                if let Some(Err(reason)) = used {
-                    self.note_drop(reason);
-                }
-            }
+            Route::Deliver(id, mut packet) => self.deliver_packet(now, id, &mut packet),
             Route::Accept { listener, id, connection } => {
                 self.counters.accepted.add(1);
                 let cell = self.adopt(id, connection, link);
