@@ -152,7 +152,7 @@ impl TimeWaitTable {
             Verdict::Challenge(reason) => record.challenge(now, path, reason),
             Verdict::Drop(reason) => Outcome::Drop(reason),
             Verdict::RepeatedFin => {
-                record.accept_timestamp(segment);
+                // It lies below the window, so TS.Recent stays (SM-PAWS-5).
                 let reply = record.ack(now, path);
                 self.records.renew(path, renewed);
                 Outcome::Reply(reply)
@@ -290,14 +290,6 @@ impl Record {
                 options: Options { timestamps, ..Options::default() },
                 ..Segment::default()
             },
-        }
-    }
-
-    /// TS.Recent moves with a FIN sent again, which lies below Last.ACK.sent (SM-PAWS-5).
-    fn accept_timestamp(&mut self, segment: &Segment) {
-        let Some(theirs) = segment.options.timestamps else { return };
-        if let Some(ours) = &mut self.timestamps {
-            ours.recent = theirs.value;
         }
     }
 }

@@ -164,11 +164,11 @@ fn sm_paws_5_trap_25_a_segment_above_the_last_ack_sent_moves_nothing() {
 }
 
 #[test]
-fn sm_paws_5_a_retransmitted_fin_in_time_wait_moves_the_recent_timestamp() {
-    each_planned([Place::TimeWait], with_clock, |s, _| {
+fn sm_paws_5_paws_4_a_repeated_fin_lies_below_the_window_and_moves_nothing() {
+    each_planned(Place::HAS_PEER_FIN, with_clock, |s, _| {
         let newer = s.peer_clock.wrapping_add(7);
-        let fin = s.fin().at(s.rcv_nxt - 1).with_timestamps(newer, 0);
-        (s.peer_clock, s.ts_recent) = (newer, newer);
+        let fin = s.fin().at(s.rcv_nxt - 1).acking(s.snd_una);
+        s.acknowledges(fin.clone().with_timestamps(newer, 0), DropReason::RepeatedFin);
         s.acknowledges(fin, DropReason::RepeatedFin);
     });
 }
