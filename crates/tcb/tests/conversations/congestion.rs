@@ -117,7 +117,7 @@ fn cc_9_a_second_expiry_for_the_same_segment_leaves_ssthresh() {
 }
 
 #[test]
-fn cc_10_cc_2_after_an_expiry_slow_start_begins_anew() {
+fn cc_10_cc_2_must_19_after_an_expiry_slow_start_begins_anew() {
     let mut c = open();
     c.write(10_000);
     c.packets();

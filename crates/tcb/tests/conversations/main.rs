@@ -2,6 +2,8 @@
 //! times.
 
 mod acknowledging;
+mod application;
+mod beginnings;
 mod blind;
 mod closing;
 mod congestion;

@@ -121,7 +121,7 @@ fn rto_7_the_ceiling_is_two_minutes_and_never_below_one() {
 }
 
 #[test]
-fn rto_8_what_was_sent_twice_times_nothing() {
+fn rto_8_must_18_what_was_sent_twice_times_nothing() {
     let mut c = with_rtt(100).open();
     c.write(2_000);
     c.until(
@@ -201,7 +201,7 @@ fn rto_14_an_ack_of_new_text_starts_the_timer_anew() {
 }
 
 #[test]
-fn rto_15_rto_21_the_earliest_segment_is_sent_again_at_twice_the_interval() {
+fn rto_15_rto_21_must_19_the_earliest_segment_is_sent_again_at_twice_the_interval() {
     let mut c = with_rtt(100).open();
     c.write(3_000);
     c.packets();
@@ -291,7 +291,7 @@ fn rto_16_a_syn_ack_repeated_for_a_repeated_syn_is_no_expiry() {
 }
 
 #[test]
-fn may_4_a_retransmission_is_cut_anew_and_may_grow() {
+fn rto_15_what_is_sent_again_is_cut_anew() {
     // Two small segments that left apart are sent again as one.
     let mut c = with_rtt(100).configured(|config| config.nodelay = true).open();
     c.write(100);

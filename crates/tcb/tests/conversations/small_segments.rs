@@ -154,7 +154,7 @@ fn sws_4_with_nagle_on_and_something_unacknowledged_it_waits_too() {
 }
 
 #[test]
-fn sws_5_zwp_9_a_window_too_small_is_used_after_200_ms() {
+fn sws_5_zwp_9_must_38_a_window_too_small_is_used_after_200_ms() {
     let mut c = Setup { window: 5_000, ..Setup::default() }.open();
     c.offer(300);
     c.write(1_000);

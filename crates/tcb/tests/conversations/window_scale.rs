@@ -114,7 +114,7 @@ fn ws_7_ws_9_a_buffer_made_larger_later_shows_as_far_as_the_first_shift_reaches(
 }
 
 #[test]
-fn ws_8_no_window_is_larger_than_65535_shifted_by_14() {
+fn ws_8_rec_1_no_window_is_larger_than_65535_shifted_by_14() {
     let setup = Setup::scaling(14).configured(|config| config.receive_buffer = usize::MAX);
     let mut c = setup.open();
     c.write(1);
