@@ -1,5 +1,5 @@
-//! How a connection's first segments go on (MUST-10, MUST-11, OPEN-3, OPEN-6, DEC-10), and that none
-//! of it depends on where in the sequence space it begins (SEQ-2).
+//! How a connection's first segments go on (MUST-10, MUST-11, OPEN-3, OPEN-6, DEC-10), and that
+//! none of it depends on where in the sequence space it begins (SEQ-2).
 //! Handshakes are played packet by packet, and a whole conversation at every edge of the space.
 
 use std::time::Duration;
