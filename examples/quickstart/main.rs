@@ -29,7 +29,7 @@ const FIRST_PORT: u16 = 8_001;
 
 fn main() -> ExitCode {
     // Before any thread: an ordinary user gets a namespace of his own only then.
-    let network = synack_netns::enter();
+    let network = synack_netns::availability().and_then(|()| synack_netns::enter());
     // RUST_LOG=synack=debug shows every change of state, trace every packet.
     tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
