@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::State;
+use crate::congestion::BytesPerSecond;
 
 /// The state of a connection at one moment (RFC 9293 §3.9.1.5, API-7). Units: octets.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,10 +33,14 @@ pub struct ConnectionInfo {
     pub urgent_left: u32,
     /// The effective send MSS less the options of a data segment (MUST-16).
     pub mss: u32,
+    /// What the congestion controller is called.
+    pub congestion: &'static str,
     /// Congestion window.
     pub cwnd: u32,
     /// Slow start threshold.
     pub ssthresh: u32,
+    /// The rate that packets are paced at, if they are.
+    pub pacing_rate: Option<BytesPerSecond>,
     /// Octets believed to be in the network (RFC 6675 §2).
     pub pipe: u32,
     /// Smoothed round-trip time, if it was ever measured.

@@ -1,60 +1,63 @@
 //! How much may be in flight: the seam for congestion controllers.
 //!
 //! A controller sees no connection, only samples and signals, so it can be tested with a list of
-//! them. What is lost is for `recovery/` to say.
+//! them. What is lost is for `recovery/` to say; when the next packet may leave, for the pacer.
+//!
+//! For one ACK the calls come in this order: [`on_spurious`], [`on_recovered`], [`on_lost`] for
+//! each range that it shows to be lost, [`on_congestion`], [`on_ack`].
+//!
+//! [`on_spurious`]: CongestionController::on_spurious
+//! [`on_recovered`]: CongestionController::on_recovered
+//! [`on_lost`]: CongestionController::on_lost
+//! [`on_congestion`]: CongestionController::on_congestion
+//! [`on_ack`]: CongestionController::on_ack
 
+mod rate;
 mod reno;
 mod restart_window;
+mod sample;
 
 use alloc::boxed::Box;
 use core::fmt::Debug;
 use core::time::Duration;
 
+pub use rate::BytesPerSecond;
 pub use reno::{NewReno, NewRenoFactory};
 pub(crate) use restart_window::RestartWindow;
+pub use sample::{
+    AckSample, Beginning, CongestionEvent, CongestionSignal, Inherited, LostSample, RateSample,
+    SentSample, SpuriousEvent,
+};
 
 use crate::Instant;
 
-/// What one ACK told. Units: octets.
-#[derive(Clone, Copy, Debug)]
-pub struct AckSample {
-    /// When the ACK arrived.
-    pub now: Instant,
-    /// Newly acknowledged cumulatively.
-    pub acked_bytes: u32,
-    /// Newly acknowledged selectively.
-    pub sacked_bytes: u32,
-    /// In flight before this ACK.
-    pub in_flight_before: u32,
-    /// The round-trip time that this ACK measured, if it measured one.
-    pub rtt: Option<Duration>,
-    /// Whether what was acknowledged had been sent under a window that cwnd limited; if not, cwnd
-    /// is not to grow (RFC 5681 §3.1, RFC 7661, CC-23).
-    pub cwnd_limited: bool,
-    /// Whether fast recovery is under way, or ends with this ACK: cwnd is ssthresh then, and does
-    /// not grow.
-    pub in_recovery: bool,
-}
-
-/// A reason to slow down, told once per episode.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CongestionSignal {
-    /// A segment was lost and recovery by retransmission began.
-    Loss,
-    /// The retransmission timer expired.
-    Timeout,
-}
-
 /// Governs how much may be in flight. Units: octets.
+///
+/// Only what every controller must answer has no default.
 pub trait CongestionController: Debug + Send {
+    /// What it is called, in lower case; for [`ConnectionInfo`](crate::ConnectionInfo).
+    fn name(&self) -> &'static str;
+
+    /// The handshake is complete, and took `rtt` if it could be measured.
+    fn on_established(&mut self, _now: Instant, _rtt: Option<Duration>) {}
+
+    /// Text leaves.
+    fn on_sent(&mut self, _sent: &SentSample) {}
+
     /// Takes an ACK that acknowledged something new.
     fn on_ack(&mut self, sample: &AckSample);
 
-    /// Takes a signal of congestion; `flight_size` is FlightSize when it came (CC-20).
-    fn on_congestion(&mut self, now: Instant, signal: CongestionSignal, flight_size: u32);
+    /// A range was marked lost: by an ACK, or by the reordering timer.
+    fn on_lost(&mut self, _now: Instant, _lost: &LostSample) {}
 
-    /// Fast recovery is over.
-    fn on_recovered(&mut self, now: Instant);
+    /// Takes a signal of congestion.
+    fn on_congestion(&mut self, event: &CongestionEvent);
+
+    /// All that had been sent when `signal` was met is acknowledged.
+    fn on_recovered(&mut self, now: Instant, signal: CongestionSignal);
+
+    /// What was taken for congestion was none: undoes the last reduction.
+    fn on_spurious(&mut self, _event: &SpuriousEvent) {}
 
     /// Sending begins again after an idle time longer than one RTO (RFC 5681 §4.1, CC-22).
     fn on_restart(&mut self, now: Instant);
@@ -67,12 +70,24 @@ pub trait CongestionController: Debug + Send {
 
     /// The slow start threshold.
     fn ssthresh(&self) -> u32;
+
+    /// The rate at which packets leave; `None` leaves it to the configuration whether, and by
+    /// cwnd and SRTT how fast, they are paced (PACE-1).
+    fn pacing_rate(&self) -> Option<BytesPerSecond> {
+        None
+    }
+
+    /// Whether its cwnd holds in fast recovery too. If not, proportional rate reduction brings what
+    /// is in flight down to ssthresh (RFC 9937 §6), and cwnd counts again when that is over.
+    fn governs_recovery(&self) -> bool {
+        false
+    }
 }
 
-/// Makes the controller of a new connection.
+/// Makes the controller of a connection.
 pub trait CongestionFactory: Debug + Send + Sync {
-    /// A controller for a connection whose sender's maximum segment size is `mss` octets.
-    fn build(&self, now: Instant, mss: u32) -> Box<dyn CongestionController>;
+    /// A controller that begins with `beginning`.
+    fn build(&self, beginning: &Beginning) -> Box<dyn CongestionController>;
 }
 
 /// The initial window: `min(10 * mss, max(2 * mss, 14600))` octets.

@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 
 use super::{
-    AckSample, CWND_MAX, CongestionController, CongestionFactory, CongestionSignal, RestartWindow,
-    initial_window,
+    AckSample, Beginning, CWND_MAX, CongestionController, CongestionEvent, CongestionFactory,
+    CongestionSignal, RestartWindow, initial_window,
 };
 use crate::Instant;
 
@@ -24,8 +24,13 @@ pub struct NewReno {
 pub struct NewRenoFactory;
 
 impl CongestionFactory for NewRenoFactory {
-    fn build(&self, _now: Instant, mss: u32) -> Box<dyn CongestionController> {
-        Box::new(NewReno::new(mss))
+    fn build(&self, beginning: &Beginning) -> Box<dyn CongestionController> {
+        let mut reno = NewReno::new(beginning.mss);
+        if let Some(inherited) = beginning.inherited {
+            reno.cwnd = inherited.cwnd.clamp(reno.mss, CWND_MAX);
+            reno.ssthresh = inherited.ssthresh;
+        }
+        Box::new(reno)
     }
 }
 
@@ -58,6 +63,10 @@ impl NewReno {
 }
 
 impl CongestionController for NewReno {
+    fn name(&self) -> &'static str {
+        "reno"
+    }
+
     fn on_ack(&mut self, sample: &AckSample) {
         self.restart.on_acked(sample.acked_bytes);
         if sample.in_recovery || !sample.cwnd_limited {
@@ -73,18 +82,23 @@ impl CongestionController for NewReno {
 
     /// RFC 5681 §3.1, §3.2: ssthresh is half of FlightSize, at least two segments (CC-8, CC-15);
     /// after a timeout cwnd is the loss window of one segment (CC-10, IW-3).
-    fn on_congestion(&mut self, _now: Instant, signal: CongestionSignal, flight_size: u32) {
+    fn on_congestion(&mut self, event: &CongestionEvent) {
+        let flight_size = event.flight_size;
         self.ssthresh = (flight_size / 2).min(CWND_MAX).max(self.mss.saturating_mul(2));
         self.acked = 0;
         self.restart.on_loss(flight_size);
-        self.cwnd = match signal {
-            CongestionSignal::Loss => self.ssthresh,
+        self.cwnd = match event.signal {
+            CongestionSignal::Loss | CongestionSignal::Ecn => self.ssthresh,
             CongestionSignal::Timeout => self.mss,
         };
     }
 
-    fn on_recovered(&mut self, _now: Instant) {
-        self.cwnd = self.ssthresh.min(CWND_MAX);
+    /// RFC 5681 §3.2 (CC-19); after a timeout cwnd grows from one segment instead (CC-10).
+    fn on_recovered(&mut self, _now: Instant, signal: CongestionSignal) {
+        match signal {
+            CongestionSignal::Loss => self.cwnd = self.ssthresh.min(CWND_MAX),
+            CongestionSignal::Ecn | CongestionSignal::Timeout => {}
+        }
     }
 
     fn on_restart(&mut self, _now: Instant) {
@@ -122,11 +136,23 @@ mod tests {
             now: NOW,
             acked_bytes,
             sacked_bytes: 0,
+            delivered_bytes: acked_bytes,
+            lost_bytes: 0,
             in_flight_before: acked_bytes,
+            in_flight: 0,
             rtt: None,
+            srtt: None,
+            min_rtt: None,
+            rate: None,
+            delivered_total: u64::from(acked_bytes),
             cwnd_limited: true,
             in_recovery: false,
+            round_start: false,
         }
+    }
+
+    fn congestion(signal: CongestionSignal, flight_size: u32) -> CongestionEvent {
+        CongestionEvent { now: NOW, signal, flight_size, in_flight: 0 }
     }
 
     #[test]
@@ -156,8 +182,8 @@ mod tests {
     #[test]
     fn cc_4_congestion_avoidance_adds_one_segment_per_window() {
         let mut reno = NewReno::new(1_000);
-        reno.on_congestion(NOW, CongestionSignal::Loss, 20_000);
-        reno.on_recovered(NOW);
+        reno.on_congestion(&congestion(CongestionSignal::Loss, 20_000));
+        reno.on_recovered(NOW, CongestionSignal::Loss);
         assert_eq!((reno.cwnd(), reno.ssthresh()), (10_000, 10_000));
         (0..9).for_each(|_| reno.on_ack(&ack(1_000)));
         assert_eq!(reno.cwnd(), 10_000);
@@ -174,7 +200,7 @@ mod tests {
             (CongestionSignal::Timeout, 0, 2_000, 1_000),
         ] {
             let mut reno = NewReno::new(1_000);
-            reno.on_congestion(NOW, signal, flight);
+            reno.on_congestion(&congestion(signal, flight));
             assert_eq!((reno.ssthresh(), reno.cwnd()), (ssthresh, cwnd), "{signal:?} {flight}");
         }
     }
@@ -185,7 +211,7 @@ mod tests {
         (0..50).for_each(|_| reno.on_ack(&ack(1_000)));
         reno.on_restart(NOW);
         assert_eq!(reno.cwnd(), 10_000);
-        reno.on_congestion(NOW, CongestionSignal::Timeout, 5_000);
+        reno.on_congestion(&congestion(CongestionSignal::Timeout, 5_000));
         reno.on_restart(NOW);
         assert_eq!(reno.cwnd(), 1_000);
     }
@@ -211,8 +237,8 @@ mod tests {
                         reno.on_ack(&ack(value));
                         prop_assert!(reno.cwnd() >= before && reno.cwnd() - before <= mss);
                     }
-                    2 => reno.on_congestion(NOW, CongestionSignal::Loss, value),
-                    3 => reno.on_congestion(NOW, CongestionSignal::Timeout, value),
+                    2 => reno.on_congestion(&congestion(CongestionSignal::Loss, value)),
+                    3 => reno.on_congestion(&congestion(CongestionSignal::Timeout, value)),
                     _ => reno.on_restart(NOW),
                 }
                 if step < 2 {

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use synack_wire::{Flags, IpFields, Segment, SeqNum, TcpPacket};
 
+use super::congestion::seed;
 use super::keep_alive::KeepAliveState;
 use super::negotiate::{answer, offer};
 use super::timestamps::{Echo, TimestampState};
@@ -15,6 +16,7 @@ use super::{
     mtu,
 };
 use crate::config::ConnectionConfig;
+use crate::congestion::Beginning;
 use crate::event::Events;
 use crate::info::Counters;
 use crate::recovery::LossRecovery;
@@ -206,6 +208,8 @@ impl Connection {
         };
         let is_ipv6 = path.is_ipv6();
         let smss = mtu::effective_mss(negotiated.send_mss, mtu, is_ipv6, negotiated.options_len());
+        let seed = seed(iss, timestamp_offset);
+        let beginning = Beginning { now, mss: smss, seed, inherited: None };
         Self {
             state,
             opened,
@@ -223,7 +227,7 @@ impl Connection {
             acks: AckPolicy::new(config.quick_acks),
             sack_report: SackReport::default(),
             recovery: LossRecovery::new(iss),
-            congestion: config.congestion.build(now, smss),
+            congestion: config.congestion.build(&beginning),
             timers: TimerTable::default(),
             due: Obligations::default(),
             hold: Hold::default(),
@@ -308,6 +312,7 @@ impl Connection {
         let rtt = timed.or_else(|| self.timestamps.echoed_rtt(now, echo?));
         self.recovery.on_syn_acked();
         self.recovery.on_established(rtt, self.handshake.timed_out);
+        self.congestion.on_established(now, rtt);
         if core::mem::take(&mut self.due.syn) {
             // The SYN-ACK that was not polled leaves no more, and the peer's SYN wants an ACK.
             self.acks.owe_now();

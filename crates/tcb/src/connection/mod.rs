@@ -1,5 +1,6 @@
 //! One connection: its parts, and the families of its methods.
 
+mod congestion;
 mod handshake;
 mod input;
 mod internals;

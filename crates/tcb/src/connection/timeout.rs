@@ -72,7 +72,7 @@ impl Connection {
         }
         self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
         if let Some(flight_size) = self.recovery.on_timeout(self.snd.nxt, self.congestion.cwnd()) {
-            self.congestion.on_congestion(now, CongestionSignal::Timeout, flight_size);
+            self.signal_congestion(now, CongestionSignal::Timeout, flight_size);
         }
         self.due.retransmit = true;
         self.report_r1();

@@ -243,11 +243,16 @@ impl Connection {
         self.end(CloseReason::Aborted);
     }
 
-    /// Changes any part of the configuration, at once.
+    /// Changes any part of the configuration, at once. Another congestion controller begins with
+    /// the window of the one before it.
     pub fn configure(&mut self, now: Instant, change: impl FnOnce(&mut ConnectionConfig)) {
+        let congestion = Arc::clone(&self.config.congestion);
         let config = Arc::make_mut(&mut self.config);
         change(config);
         config.clamp();
+        if !Arc::ptr_eq(&congestion, &config.congestion) {
+            self.replace_controller(now);
+        }
         self.start_keep_alive(now);
         self.timers.stop(Timer::UserTimeout);
         self.start_user_timeout(now);
@@ -268,8 +273,10 @@ impl Connection {
             out_of_order: self.reassembly.len(),
             urgent_left: self.urgent_left(),
             mss: self.smss(),
+            congestion: self.congestion.name(),
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
+            pacing_rate: self.congestion.pacing_rate(),
             pipe: self.recovery.in_flight(),
             srtt: self.recovery.srtt(),
             rttvar: self.recovery.rttvar(),

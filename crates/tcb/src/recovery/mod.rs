@@ -21,7 +21,7 @@ use sent::SentQueue;
 use synack_wire::{SeqNum, SeqRange};
 
 use crate::Instant;
-use crate::congestion::AckSample;
+use crate::congestion::{AckSample, CongestionSignal};
 
 /// The episode that sending is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,6 +53,10 @@ pub(crate) struct LossRecovery {
     timeouts: u32,
     /// What was sent below this number left under a cwnd that limited it (CC-23).
     cwnd_limited: SeqNum,
+    /// `windowEnd`: SND.NXT when the round trip under way began (RFC 9406 §4.2, HS-1).
+    round_end: SeqNum,
+    /// Octets delivered since the connection began, acknowledged one way or the other.
+    delivered: u64,
 }
 
 /// An acknowledgment, as far as loss recovery is concerned.
@@ -79,8 +83,8 @@ pub(crate) struct AckArrival<'a> {
 pub(crate) struct AckOutcome {
     /// Whether the retransmission timer starts anew (RTO-14, NR-5).
     pub(crate) restart_timer: bool,
-    /// Fast recovery is over.
-    pub(crate) recovered: bool,
+    /// The episode is over that this had begun.
+    pub(crate) recovered: Option<CongestionSignal>,
     /// Fast recovery began; FlightSize when it did.
     pub(crate) lost: Option<u32>,
     /// What was newly acknowledged, if anything was.
@@ -101,6 +105,8 @@ impl LossRecovery {
             highest_sacked: iss,
             timeouts: 0,
             cwnd_limited: iss,
+            round_end: iss,
+            delivered: 0,
         }
     }
 
@@ -143,7 +149,8 @@ impl LossRecovery {
 
         let restart_timer = done.bytes > 0 && self.restarts_timer(&arrival);
         self.count_duplicates(&arrival, done.bytes, sacked_bytes, flight_size);
-        let recovered = done.bytes > 0 && self.leave_episode(&arrival);
+        let recovered = if done.bytes > 0 { self.leave_episode(&arrival) } else { None };
+        let lost_before = self.sent.lost();
         let lost = match self.episode {
             Episode::Fast { .. } => {
                 self.go_on(&arrival, done.bytes);
@@ -152,15 +159,26 @@ impl LossRecovery {
             Episode::Open => self.begin(&arrival, flight_size),
             Episode::Timeout { .. } => None,
         };
-        let sample = (done.bytes > 0 || sacked_bytes > 0).then_some(AckSample {
+        let delivered_bytes = done.newly_delivered + sacked_bytes;
+        self.delivered += u64::from(delivered_bytes);
+        let sample = (done.bytes > 0 || sacked_bytes > 0).then(|| AckSample {
             now: arrival.now,
             acked_bytes: done.bytes,
             sacked_bytes,
+            delivered_bytes,
+            lost_bytes: self.sent.lost().saturating_sub(lost_before),
             in_flight_before,
+            in_flight: self.in_flight(),
             rtt,
+            srtt: self.rtt.srtt(),
+            min_rtt: None,
+            rate: None,
+            delivered_total: self.delivered,
             cwnd_limited: una < self.cwnd_limited,
             // CC-19: the ACK that ends recovery deflates cwnd and adds nothing to it.
-            in_recovery: recovered || matches!(self.episode, Episode::Fast { .. }),
+            in_recovery: recovered == Some(CongestionSignal::Loss)
+                || matches!(self.episode, Episode::Fast { .. }),
+            round_start: done.bytes > 0 && self.starts_round(&arrival),
         });
         self.keep_up_with(arrival.ack);
         AckOutcome { restart_timer, recovered, lost, sample }
@@ -244,6 +262,11 @@ impl LossRecovery {
     /// Source: RFC 6675 §4 (SACK-14); RFC 5681 §3.2 (CC-17) without SACK.
     pub(crate) fn in_flight(&self) -> u32 {
         self.sent.pipe().saturating_sub(self.duplicates.credit())
+    }
+
+    /// Octets delivered since the connection began.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered
     }
 
     /// Octets that are to be sent again.
@@ -379,22 +402,33 @@ impl LossRecovery {
         self.cwnd_limited = self.cwnd_limited.max(una);
     }
 
-    /// SND.UNA advanced: ends an episode whose point is acknowledged. Returns whether fast recovery
-    /// ended.
-    fn leave_episode(&mut self, arrival: &AckArrival<'_>) -> bool {
+    /// SND.UNA advanced: whether that ends a round trip, and the next begins.
+    ///
+    /// Source: RFC 9406 §4.2 (HS-1).
+    fn starts_round(&mut self, arrival: &AckArrival<'_>) -> bool {
+        let ends = arrival.ack >= self.round_end;
+        if ends {
+            self.round_end = arrival.nxt;
+        }
+        ends
+    }
+
+    /// SND.UNA advanced: ends an episode whose point is acknowledged, and returns what had begun
+    /// it.
+    fn leave_episode(&mut self, arrival: &AckArrival<'_>) -> Option<CongestionSignal> {
         self.timeouts = 0;
         match self.episode {
             Episode::Fast { point, .. } if arrival.ack >= point => {
                 self.duplicates.reset();
                 self.selective.reset();
                 self.episode = Episode::Open;
-                true
+                Some(CongestionSignal::Loss)
             }
             Episode::Timeout { point } if arrival.ack >= point => {
                 self.episode = Episode::Open;
-                false
+                Some(CongestionSignal::Timeout)
             }
-            Episode::Open | Episode::Fast { .. } | Episode::Timeout { .. } => false,
+            Episode::Open | Episode::Fast { .. } | Episode::Timeout { .. } => None,
         }
     }
 

@@ -24,8 +24,9 @@ enum Layer {
     Congestion,
 }
 
-/// What recovery may name of congestion: the sample it fills, and the rate in it.
-const SAMPLES: [&str; 2] = ["AckSample", "RateSample"];
+/// What recovery may name of congestion: the samples it fills, and what is in them.
+const SAMPLES: [&str; 5] =
+    ["AckSample", "BytesPerSecond", "CongestionSignal", "LostSample", "RateSample"];
 
 const SOURCE: &str = "crates/tcb/src/";
 

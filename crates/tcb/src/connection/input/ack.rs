@@ -4,12 +4,11 @@ use synack_wire::SeqNum;
 
 use super::{Arrival, Connection, Scope, State};
 use crate::Instant;
-use crate::congestion::CongestionSignal;
 use crate::connection::StateEvent;
 use crate::drop_reason::DropReason;
 use crate::error::CloseReason;
 use crate::event::Events;
-use crate::recovery::{AckArrival, AckOutcome};
+use crate::recovery::AckArrival;
 use crate::timers::Timer;
 
 impl Connection {
@@ -110,21 +109,6 @@ impl Connection {
         }
         if outcome.restart_timer {
             self.restart_retransmit_timer(now);
-        }
-    }
-
-    /// Tells the controller what loss recovery found.
-    fn tell_congestion(&mut self, now: Instant, outcome: &AckOutcome) {
-        if outcome.recovered {
-            self.congestion.on_recovered(now);
-        }
-        if let Some(flight_size) = outcome.lost {
-            self.congestion.on_congestion(now, CongestionSignal::Loss, flight_size);
-            self.due.retransmit = true;
-            self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
-        }
-        if let Some(sample) = &outcome.sample {
-            self.congestion.on_ack(sample);
         }
     }
 

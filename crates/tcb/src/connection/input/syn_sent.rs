@@ -59,7 +59,7 @@ impl Connection {
         let options = &arrival.seg.options;
         self.negotiated = Negotiated::from_syn(&self.config, options, self.path.is_ipv6());
         self.synchronize(now, arrival.seq, options.timestamps.map(|timestamps| timestamps.value));
-        self.congestion = self.config.congestion.build(now, self.smss());
+        self.begin_congestion_control(now);
     }
 
     /// SM-SYNSENT-8: a SYN without an ACK of ours. Text or FIN with it waits for ESTABLISHED.

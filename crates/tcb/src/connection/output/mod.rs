@@ -91,7 +91,7 @@ impl Connection {
 
     /// Whether what is lost, or in a recovery probably lost, may leave now.
     fn can_send_again(&self) -> bool {
-        self.congestion.cwnd() > self.recovery.in_flight() && self.recovery.may_send_again()
+        self.cwnd_room() > 0 && self.recovery.may_send_again()
     }
 
     /// Whether new text or a FIN may leave now.

@@ -67,6 +67,7 @@ impl Connection {
         }
         let counted = range.len().div_ceil(mss);
         self.counters.retransmissions = self.counters.retransmissions.wrapping_add(counted);
+        self.tell_sent(now, range.len());
         self.recovery.on_retransmitted(now, range, mss);
         self.start_retransmit_timer(now);
         self.text_packet(range, mss, options)
@@ -80,7 +81,7 @@ impl Connection {
         let edge = self.snd.una + self.snd.wnd + granularity;
         let edge = edge.max(self.recovery.sent_once_to(range));
         let window = if self.snd.wnd == 0 { 0 } else { edge.saturating_since(range.start) };
-        let cwnd = self.congestion.cwnd().saturating_sub(self.recovery.in_flight());
+        let cwnd = self.cwnd_room();
         if cwnd < range.len().min(mss) {
             self.recovery.on_cwnd_limited(self.snd.nxt);
             return None;
@@ -91,7 +92,7 @@ impl Connection {
 
     /// When neither lost nor new text can be sent, SACK recovery may send what is probably lost.
     pub(super) fn plan_last_resort(&mut self, limits: TransmitLimits) -> Option<SeqRange> {
-        let room = self.congestion.cwnd().saturating_sub(self.recovery.in_flight());
+        let room = self.cwnd_room();
         if !self.negotiated.sack
             || room < self.smss()
             || self.recovery.lost() > 0
@@ -135,7 +136,7 @@ impl Connection {
         }
         let sendable = u32::try_from(unsent).unwrap_or(u32::MAX).min(window);
         let len = sendable.min(limits.super_segment_max.max(mss));
-        let cwnd = self.congestion.cwnd().saturating_sub(self.recovery.in_flight());
+        let cwnd = self.cwnd_room();
         if unsent == 0 && cwnd > 0 {
             return Some(plan);
         }
@@ -187,6 +188,7 @@ impl Connection {
         }
         self.snd.nxt = range.end;
         self.hold.on_sent(plan.len, plan.mss, range.end);
+        self.tell_sent(now, range.len());
         self.recovery.on_sent(now, range, plan.mss, Sent::Segment);
         self.start_retransmit_timer(now);
         self.text_packet(range, plan.mss, options)
@@ -224,16 +226,6 @@ impl Connection {
         self.timers.stop(Timer::SendOverride);
         if !self.timers.is_set(Timer::Retransmit) {
             self.timers.set(Timer::Retransmit, now + self.recovery.rto(self.rto_bounds()));
-        }
-    }
-
-    /// Sending begins again after an idle time longer than one RTO: cwnd proves nothing any more
-    /// (RFC 5681 §4.1, CC-22).
-    fn restart_after_idle(&mut self, now: Instant) {
-        let idle = now.since(self.waiting.sent_at);
-        if !self.recovery.has_unacked() && idle > self.recovery.rto(self.rto_bounds()) {
-            self.congestion.on_restart(now);
-            self.waiting.sent_at = now;
         }
     }
 }
