@@ -80,8 +80,8 @@ impl Connection {
     }
 }
 
-/// Where the controller of a connection has all chance from: by way of the numbers that identify the
-/// connection, from the endpoint's secret.
+/// Where the controller of a connection has all chance from: by way of the numbers that identify
+/// the connection, from the endpoint's secret.
 pub(super) fn seed(iss: SeqNum, timestamp_offset: u32) -> u64 {
     u64::from(timestamp_offset) << 32 | u64::from(iss.get())
 }
