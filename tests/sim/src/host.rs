@@ -15,7 +15,7 @@ use crate::application::Application;
 use crate::clock::HostClock;
 use crate::device::{Device, DeviceFaults};
 use crate::handle::Handle;
-use crate::oracle::{Punctuality, TimeWaitWatch, Watch};
+use crate::oracle::{Punctuality, Thoroughness, TimeWaitWatch, Watch};
 use crate::streams::{Streams, Subsystem};
 use crate::violation::{Invariant, Violation};
 
@@ -48,6 +48,8 @@ pub struct HostConfig {
     pub device: DeviceFaults,
     /// What its clock reads at the start.
     pub epoch: Duration,
+    /// How often its connections check themselves.
+    pub oracle: Thoroughness,
 }
 
 impl HostConfig {
@@ -61,6 +63,7 @@ impl HostConfig {
             listener: ListenerConfig::default(),
             device: DeviceFaults::default(),
             epoch: Duration::from_secs(1_000),
+            oracle: Thoroughness::EveryEvent,
         }
     }
 }
@@ -153,7 +156,7 @@ impl Host {
         connection: Box<Connection>,
         application: Option<Application>,
     ) -> usize {
-        let watch = Watch::new(now, &connection, self.punctuality());
+        let watch = Watch::new(now, &connection, self.punctuality(), self.config.oracle);
         self.slots.push(Slot {
             id,
             connection,

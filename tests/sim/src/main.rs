@@ -1,4 +1,5 @@
-//! `synack-sim`: runs the simulation over many seeds, or one seed with a log of its packets.
+//! `synack-sim`: runs the simulation over many seeds, or one seed with a log of its packets; or a
+//! grid of paths under every congestion controller.
 
 mod swarm;
 mod totals;
@@ -10,7 +11,8 @@ use std::thread;
 
 use clap::{Args, Parser, Subcommand};
 use swarm::Swarm;
-use synack_sim::{Fault, Plan, run_guarded};
+use synack_sim::grid::{Grid, Table};
+use synack_sim::{Controller, Fault, Plan, run_guarded};
 
 #[derive(Parser)]
 #[command(name = "synack-sim", about = "Two endpoints over links that spoil packets, by seed")]
@@ -23,6 +25,8 @@ struct Cli {
 enum Command {
     /// Run many seeds, each with faults of its own; or one, with a log
     Swarm(SwarmArguments),
+    /// Measure transfers over many paths, under every congestion controller
+    Grid(GridArguments),
 }
 
 #[derive(Args)]
@@ -47,6 +51,23 @@ struct SwarmArguments {
     without: Vec<Fault>,
 }
 
+#[derive(Args)]
+struct GridArguments {
+    /// Under these controllers alone
+    #[arg(long, value_delimiter = ',', value_parser = controller)]
+    controllers: Vec<Controller>,
+    /// How many threads; one for each core by default
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn controller(name: &str) -> Result<Controller, String> {
+    Controller::named(name).ok_or_else(|| {
+        let names: Vec<_> = Controller::ALL.iter().map(|controller| controller.name).collect();
+        format!("no such controller; there are {}", names.join(", "))
+    })
+}
+
 fn fault(name: &str) -> Result<Fault, String> {
     Fault::named(name).ok_or_else(|| {
         let names: Vec<_> = Fault::ALL.iter().map(|fault| fault.name()).collect();
@@ -55,16 +76,32 @@ fn fault(name: &str) -> Result<Fault, String> {
 }
 
 fn main() -> io::Result<ExitCode> {
-    let Command::Swarm(arguments) = Cli::parse().command;
-    let is_sound = match arguments.seed {
-        Some(seed) => replay(seed, &arguments.without)?,
-        None => {
-            let cores = thread::available_parallelism().map_or(1, NonZero::get);
-            let SwarmArguments { from, seeds: count, threads, failures_max, .. } = arguments;
-            Swarm { from, count, threads: threads.unwrap_or(cores), failures_max }.run()?
-        }
+    let is_sound = match Cli::parse().command {
+        Command::Swarm(arguments) => match arguments.seed {
+            Some(seed) => replay(seed, &arguments.without)?,
+            None => {
+                let SwarmArguments { from, seeds: count, threads, failures_max, .. } = arguments;
+                Swarm { from, count, threads: threads.unwrap_or_else(cores), failures_max }.run()?
+            }
+        },
+        Command::Grid(arguments) => run_grid(arguments)?,
     };
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Runs a grid and prints its table. Returns whether no cell broke an invariant.
+fn run_grid(arguments: GridArguments) -> io::Result<bool> {
+    let mut grid = Grid::full();
+    if !arguments.controllers.is_empty() {
+        grid.controllers = arguments.controllers;
+    }
+    let outcomes = grid.run(arguments.threads.unwrap_or_else(cores));
+    write!(io::stdout(), "{}", Table(&outcomes))?;
+    Ok(outcomes.iter().all(|(_, result)| result.is_ok()))
 }
 
 /// Runs one seed, and prints what happens as it happens.

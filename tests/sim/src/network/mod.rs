@@ -2,6 +2,7 @@
 
 mod arrival;
 mod incidents;
+mod losses;
 mod visit;
 
 use core::fmt;
@@ -24,6 +25,9 @@ use crate::trace::{Log, Trace};
 use crate::violation::{Invariant, Violation, ensure};
 use crate::wire_tap::octets_of;
 
+pub(crate) use losses::Loss;
+use losses::Losses;
+
 /// Hosts, links, and the conversations that run over them.
 ///
 /// Everything random comes from the seed; the same seed and the same calls give the same octets at
@@ -42,6 +46,8 @@ pub struct Network {
     steps: u64,
     /// Whether connections may appear that no one opened: there is an attacker in the path.
     pub(crate) allows_ghosts: bool,
+    /// Text that links lost, if anyone wants to know.
+    losses: Losses,
 }
 
 /// One direction between two hosts.
@@ -113,6 +119,7 @@ impl Network {
             steps_here: 0,
             steps: 0,
             allows_ghosts: false,
+            losses: Losses::default(),
         }
     }
 
@@ -382,6 +389,7 @@ impl Network {
             let outcome = wire.link.send(self.time, Datagram::new(octets));
             if outcome != LinkOutcome::Taken {
                 self.trace.say(self.time, from, format_args!("        {outcome:?}"));
+                self.losses.note(self.time, from, &out);
             }
         }
         Ok(())

@@ -100,9 +100,21 @@ pub(crate) struct Punctuality {
     pub(crate) is_clock_steady: bool,
 }
 
+/// How often a connection is asked to check itself, which takes as long as its queues are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Thoroughness {
+    /// After every event.
+    EveryEvent,
+    /// After as many events as the queues are long, so that it costs about the same for each.
+    Amortized,
+}
+
 /// The judge of one connection.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    thoroughness: Thoroughness,
+    /// Events before the connection checks itself again.
+    unchecked_events: usize,
     last: Internals,
     config: Arc<ConnectionConfig>,
     is_detached: bool,
@@ -124,9 +136,16 @@ struct Change<'a> {
 
 impl Watch {
     /// The judge of a connection that has just come to be.
-    pub(crate) fn new(now: Instant, connection: &Connection, punctuality: Punctuality) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        connection: &Connection,
+        punctuality: Punctuality,
+        thoroughness: Thoroughness,
+    ) -> Self {
         let last = connection.internals();
         Self {
+            thoroughness,
+            unchecked_events: 0,
             last,
             config: Arc::new(connection.config().clone()),
             is_detached: false,
@@ -155,8 +174,8 @@ impl Watch {
         connection: &Connection,
         cause: &Cause<'_>,
     ) -> Result<(), Violation> {
-        connection.check_invariants();
         let new = connection.internals();
+        self.let_it_check_itself(connection, &new);
         if matches!(cause, Cause::Configure) {
             self.config = Arc::new(connection.config().clone());
         }
@@ -171,6 +190,18 @@ impl Watch {
         memory(change)?;
         self.last = new;
         Ok(())
+    }
+
+    fn let_it_check_itself(&mut self, connection: &Connection, new: &Internals) {
+        if let Some(left) = self.unchecked_events.checked_sub(1) {
+            self.unchecked_events = left;
+            return;
+        }
+        connection.check_invariants();
+        self.unchecked_events = match self.thoroughness {
+            Thoroughness::EveryEvent => 0,
+            Thoroughness::Amortized => new.records + new.ranges,
+        };
     }
 
     /// Judges a connection that has sent everything that it wants to send for now.
