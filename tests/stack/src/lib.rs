@@ -1,5 +1,6 @@
 //! A stack and the kernel at the two ends of a TUN device, in a private network.
 
+pub mod programs;
 pub mod stream;
 
 use std::future::Future;
