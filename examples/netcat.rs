@@ -36,7 +36,9 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let stack = arguments.device.stack()?;
     let stream = if arguments.listen {
-        stack.listen(arguments.at).await?.accept().await?.0
+        let listener = stack.listen(arguments.at).await?;
+        eprintln!("listening on {}", listener.local_addr()?);
+        listener.accept().await?.0
     } else {
         stack.connect(arguments.at).await?
     };
