@@ -7,3 +7,4 @@ mod network;
 mod ping;
 mod process;
 mod reliable_udp;
+mod syn_flood;

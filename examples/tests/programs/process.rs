@@ -114,6 +114,11 @@ impl Process {
         out
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn fail(&mut self, what: &str) -> ! {
         // Without more of its output the reason would be lost.
         self.err.take_what_came();
