@@ -32,6 +32,13 @@ impl KeepAliveState {
         self.probes = 0;
     }
 
+    /// Keep-alive is switched on, or gets other times: when to look first. What was heard before
+    /// counts, so a peer that was silent for longer is probed at once; probes begin anew.
+    pub(super) fn start(&mut self, now: Instant, config: KeepAlive) -> Instant {
+        self.probes = 0;
+        now.max(self.heard_at + config.idle)
+    }
+
     /// Decides at the expiry of the timer, which is not moved for every segment heard.
     ///
     /// `outstanding` says whether anything sent or written is unacknowledged: then the other timers
@@ -93,6 +100,17 @@ mod tests {
         state.on_heard(probed);
         let action = state.on_timeout(probed + config.interval, config, false);
         assert_eq!(action, KeepAliveAction::WaitUntil(probed + config.idle));
+    }
+
+    #[test]
+    fn ka_2_the_idle_time_counts_from_what_was_heard_last() {
+        let start = Instant::from_millis(1);
+        let config = KeepAlive::default();
+        let mut state = KeepAliveState::new(start);
+        let due = start + config.idle;
+        let late = due + config.interval;
+        assert_eq!(state.start(start, config), due);
+        assert_eq!(state.start(late, config), late);
     }
 
     #[test]

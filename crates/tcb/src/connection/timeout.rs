@@ -185,7 +185,10 @@ impl Connection {
         // In TIME-WAIT nothing is awaited from the peer, and the endpoint has taken over.
         let is_open = self.state.is_synchronized() && self.state != State::TimeWait;
         match self.config.keep_alive.filter(|_| is_open) {
-            Some(config) => self.timers.set(Timer::KeepAlive, now + config.idle),
+            Some(config) => {
+                let at = self.keep_alive.start(now, config);
+                self.timers.set(Timer::KeepAlive, at);
+            }
             None => self.timers.stop(Timer::KeepAlive),
         }
     }

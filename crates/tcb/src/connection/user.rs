@@ -243,17 +243,20 @@ impl Connection {
         self.end(CloseReason::Aborted);
     }
 
-    /// Changes any part of the configuration, at once. Another congestion controller begins with
-    /// the window of the one before it.
+    /// Changes any part of the configuration, at once. A timer whose time stays the same runs on.
+    /// Another congestion controller begins with the window of the one before it.
     pub fn configure(&mut self, now: Instant, change: impl FnOnce(&mut ConnectionConfig)) {
         let congestion = Arc::clone(&self.config.congestion);
         let config = Arc::make_mut(&mut self.config);
+        let keep_alive = config.keep_alive;
         change(config);
         config.clamp();
         if !Arc::ptr_eq(&congestion, &config.congestion) {
             self.replace_controller(now);
         }
-        self.start_keep_alive(now);
+        if self.config.keep_alive != keep_alive {
+            self.start_keep_alive(now);
+        }
         self.timers.stop(Timer::UserTimeout);
         self.start_user_timeout(now);
     }

@@ -22,13 +22,26 @@ fn ka_1_must_24_must_25_it_is_off_until_it_is_switched_on_and_can_be_switched_of
     let mut c = Setup::default().open();
     assert_eq!(c.host.deadline(), None);
     c.pass(1_000 * HOUR_MS);
-    c.configure(|config| config.keep_alive = Some(KeepAlive::default()));
+    // The silence before counts: two hours of it are long over.
     let on_ms = c.clock_ms();
-    c.until(on_ms + 2 * HOUR_MS, &[(on_ms + 2 * HOUR_MS, "[.] 0 ack 1")]);
+    c.configure(|config| config.keep_alive = Some(KeepAlive::default()));
+    c.until(on_ms, &[(on_ms, "[.] 0 ack 1")]);
     c.configure(|config| config.keep_alive = None);
     assert_eq!(c.host.deadline(), None);
     c.pass(1_000 * HOUR_MS);
     assert_eq!(c.state(), State::Established);
+}
+
+#[test]
+fn must_28_what_else_is_configured_moves_no_probe() {
+    let mut c = open();
+    for at_ms in [HOUR_MS, 7_199_999, 7_250_000, 7_949_999] {
+        c.run_to(at_ms);
+        c.configure(|config| config.nodelay = !config.nodelay);
+        c.configure(|config| config.keep_alive = Some(KeepAlive::default()));
+    }
+    assert_eq!(c.packets().len(), 10);
+    c.until(7_950_000, &[(7_950_000, "[R.] 1 ack 1")]);
 }
 
 #[test]
