@@ -124,7 +124,11 @@ impl Driver {
         self.answer_bell(cx, now);
         self.advance_wheel(now);
         has_more |= self.visit_ready(cx, now);
-        self.send_for_endpoint(now);
+        has_more |= self.send_for_endpoint(now);
+        // Last: what came in, the visits and what was sent all move its deadline.
+        if let Some(deadline) = self.endpoint.deadline() {
+            self.wheel.arm(ENDPOINT_KEY, deadline);
+        }
         if has_more || !self.loopback.is_empty() { Turn::More } else { Turn::Idle }
     }
 
@@ -149,9 +153,6 @@ impl Driver {
                 SHUTDOWN_KEY => self.handle_shutdown_timeout(now),
                 _ => self.handle_timer(now, (key - FIRST_CONNECTION_KEY) as usize),
             }
-        }
-        if let Some(deadline) = self.endpoint.deadline() {
-            self.wheel.arm(ENDPOINT_KEY, deadline);
         }
     }
 

@@ -153,17 +153,15 @@ impl Driver {
         true
     }
 
-    /// What the endpoint itself has to send.
-    pub(super) fn send_for_endpoint(&mut self, now: Instant) {
+    /// Sends what the endpoint itself has to send, up to the budget. Says whether there is more.
+    pub(super) fn send_for_endpoint(&mut self, now: Instant) -> bool {
         for _ in 0..PACKETS_MAX {
-            if !self.endpoint.wants_transmit() {
-                return;
-            }
-            let Some(packet) = self.endpoint.poll_transmit(now) else { return };
+            let Some(packet) = self.endpoint.poll_transmit(now) else { break };
             if let Some(link) = self.interfaces.route_to(packet.destination) {
                 self.reply(link, packet);
             }
         }
+        self.endpoint.wants_transmit()
     }
 
     /// Sends an answer of the endpoint; a full device drops it.

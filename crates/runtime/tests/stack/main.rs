@@ -1,10 +1,13 @@
 //! Whole stacks, by their public interface: joined in memory, on tokio's paused clock.
-//! Each file shows one thing; `pair` holds the two stacks that most of them use.
+//! Each file shows one thing; `pair` holds the two stacks that most of them use, `far_end` the peer
+//! that is played by hand in the others.
 
 mod close;
 mod connect;
 mod devices;
 mod echo;
+mod far_end;
+mod handshakes;
 mod idle;
 mod kinds;
 mod lifetime;

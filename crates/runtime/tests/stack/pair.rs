@@ -38,6 +38,8 @@ impl Cable {
 }
 
 impl Family {
+    pub(crate) const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
     pub(crate) fn client(self) -> IpNet {
         match self {
             Self::V4 => "10.0.0.1/24",
