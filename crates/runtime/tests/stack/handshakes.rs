@@ -1,4 +1,4 @@
-//! Shows handshakes on the wire: when SYNs leave, what a SYN-ACK carries, how many fit, what they cost.
+//! Shows handshakes on the wire: when SYNs leave, what a SYN-ACK carries, what half-open ones cost.
 //! The far end is played by hand with raw packets, on tokio's paused clock.
 
 use std::io::ErrorKind;

@@ -3,6 +3,7 @@
 //! that is played by hand in the others.
 
 mod close;
+mod closed_window;
 mod connect;
 mod devices;
 mod echo;
@@ -14,4 +15,6 @@ mod lifetime;
 mod listen;
 mod other;
 mod pair;
+mod silence;
 mod stream;
+mod time_wait;
