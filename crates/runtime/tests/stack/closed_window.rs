@@ -1,4 +1,4 @@
-//! Shows a sender before a closed window: its probes and their times, what it survives, what ends it.
+//! Shows a sender before a closed window: its probes, what it survives, what ends it.
 //! The far end is played by hand with raw packets, on tokio's paused clock.
 
 use std::io::ErrorKind;
