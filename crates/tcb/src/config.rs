@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::congestion::{CongestionFactory, NewReno};
+use crate::congestion::{CongestionFactory, Cubic};
 
 /// The largest buffer a window can offer: 65535 * 2^14 octets (RFC 7323 §2.3, WS-8).
 pub const BUFFER_LEN_MAX: usize = 65_535 << 14;
@@ -139,7 +139,8 @@ pub struct ConnectionConfig {
     pub dscp: u8,
     /// Time to live, or hop limit, of every packet (MUST-49). 64.
     pub hop_limit: u8,
-    /// What governs how much may be in flight (RFC 9293 §3.8.2).
+    /// What governs how much may be in flight (RFC 9293 §3.8.2). CUBIC with HyStart++ by default
+    /// (DEC-14).
     pub congestion: Arc<dyn CongestionFactory>,
 }
 
@@ -169,7 +170,7 @@ impl Default for ConnectionConfig {
             soft_errors: true,
             dscp: 0,
             hop_limit: 64,
-            congestion: Arc::new(NewReno::FACTORY),
+            congestion: Arc::new(Cubic::FACTORY),
         }
     }
 }

@@ -12,15 +12,23 @@
 //! [`on_congestion`]: CongestionController::on_congestion
 //! [`on_ack`]: CongestionController::on_ack
 
+mod cubic;
+mod hystart;
 mod rate;
 mod reno;
 mod restart_window;
 mod sample;
+#[cfg(test)]
+mod testing;
+mod validation;
+mod window;
+mod windowed_max;
 
 use alloc::boxed::Box;
 use core::fmt::Debug;
 use core::time::Duration;
 
+pub use cubic::{Cubic, CubicFactory, CubicOptions};
 pub use rate::BytesPerSecond;
 pub use reno::{NewReno, NewRenoFactory};
 pub(crate) use restart_window::RestartWindow;
@@ -28,6 +36,8 @@ pub use sample::{
     AckSample, Beginning, CongestionEvent, CongestionSignal, Inherited, LostSample, RateSample,
     SentSample, SpuriousEvent,
 };
+pub use window::WindowOptions;
+pub(crate) use windowed_max::WindowedMax;
 
 use crate::Instant;
 

@@ -45,6 +45,8 @@ pub struct AckSample {
     /// Whether a round trip began with this ACK: all that had been sent when the last one began is
     /// acknowledged now (RFC 9406 §4.2, HS-1).
     pub round_start: bool,
+    /// Whether packets are paced, so that cwnd may grow by more at once without a burst (HS-11).
+    pub paced: bool,
 }
 
 /// The delivery rate between the sending of the packet delivered last and its ACK.

@@ -4,7 +4,9 @@ use synack_wire::SeqNum;
 
 use super::Connection;
 use crate::Instant;
-use crate::congestion::{Beginning, CongestionEvent, CongestionSignal, Inherited, SentSample};
+use crate::congestion::{
+    AckSample, Beginning, CongestionEvent, CongestionSignal, Inherited, SentSample,
+};
 use crate::recovery::AckOutcome;
 
 impl Connection {
@@ -41,7 +43,8 @@ impl Connection {
             self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
         }
         if let Some(sample) = &outcome.sample {
-            self.congestion.on_ack(sample);
+            let paced = self.congestion.pacing_rate().is_some();
+            self.congestion.on_ack(&AckSample { paced, ..*sample });
         }
     }
 

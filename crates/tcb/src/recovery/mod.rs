@@ -179,6 +179,7 @@ impl LossRecovery {
             in_recovery: recovered == Some(CongestionSignal::Loss)
                 || matches!(self.episode, Episode::Fast { .. }),
             round_start: done.bytes > 0 && self.starts_round(&arrival),
+            paced: false,
         });
         self.keep_up_with(arrival.ack);
         AckOutcome { restart_timer, recovered, lost, sample }

@@ -1,14 +1,16 @@
 //! Congestion control (CC-*) of RFC 5681, and how windows begin and grow (IW-*, ABC-*).
-//! NewReno without SACK; the far end acknowledges by hand, and cwnd shows in what leaves.
+//! NewReno with the slow start of RFC 5681, without SACK; the far end acknowledges by hand, and cwnd shows in what leaves.
 
 use std::time::Duration;
 
-use synack_tcb::congestion::NewReno;
+use synack_tcb::congestion::{NewRenoFactory, WindowOptions};
 
 use crate::support::{Change, Conversation, Opener, Setup};
 
 fn reno(setup: Setup) -> Setup {
-    setup.configured(|config| config.congestion = std::sync::Arc::new(NewReno::FACTORY))
+    let options = WindowOptions { hystart: false, ..WindowOptions::DEFAULT };
+    let factory = std::sync::Arc::new(NewRenoFactory { options });
+    setup.configured(|config| config.congestion = factory)
 }
 
 fn open() -> Conversation {
