@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use synack_tcb::congestion::{CongestionFactory, NewReno};
+use synack_tcb::congestion::{CongestionFactory, Cubic, NewReno};
 
 /// A congestion controller that a connection can be given.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,10 @@ pub struct Controller {
 
 impl Controller {
     /// All there are. A new one is a line here.
-    pub const ALL: &[Self] = &[Self { name: "reno", factory: || Arc::new(NewReno::FACTORY) }];
+    pub const ALL: &[Self] = &[
+        Self { name: "reno", factory: || Arc::new(NewReno::FACTORY) },
+        Self { name: "cubic", factory: || Arc::new(Cubic::FACTORY) },
+    ];
 
     /// The one of this name.
     pub fn named(name: &str) -> Option<Self> {

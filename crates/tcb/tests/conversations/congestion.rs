@@ -1,5 +1,5 @@
 //! Congestion control (CC-*) of RFC 5681, and how windows begin and grow (IW-*, ABC-*).
-//! NewReno with the slow start of RFC 5681, without SACK; the far end acknowledges by hand, and cwnd shows in what leaves.
+//! NewReno with the slow start of RFC 5681, without SACK; the far end acknowledges by hand.
 
 use std::time::Duration;
 

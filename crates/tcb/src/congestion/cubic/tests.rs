@@ -1,4 +1,5 @@
-//! CUBIC by its numbers: the window over time on a path of constant round trips, ACK by ACK.
+//! CUBIC by its numbers: what congestion leaves, and the window over time.
+//! ACK by ACK, on a path of constant round trips, against the formula.
 
 use super::super::Inherited;
 use super::super::testing::{NOW, ack, beginning, congestion, spurious};

@@ -1,4 +1,5 @@
 //! NewReno by its numbers: slow start, congestion avoidance, reductions, restarts.
+//! Single samples and signals, and tables of them.
 
 use core::time::Duration;
 
