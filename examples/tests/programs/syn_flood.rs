@@ -67,7 +67,7 @@ fn converse_with_both(len: usize) {
 
 /// Sends `len` octets as a client of the kernel, and wants them back.
 fn converse(server: IpAddr, len: usize) {
-    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(server, PORT), PATIENCE).unwrap();
+    let stream = TcpStream::connect_timeout(&SocketAddr::new(server, PORT), PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     let said: Vec<u8> = (0..len).map(|place| (place % 251) as u8).collect();
