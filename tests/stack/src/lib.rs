@@ -4,6 +4,7 @@ pub mod programs;
 pub mod stream;
 
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use synack::{IpNet, Stack, StackBuilder, TunDevice};
@@ -16,6 +17,14 @@ pub struct Link {
     pub stack: Stack,
     /// The kernel's end.
     pub interface: Interface,
+}
+
+/// The two ends of a connection.
+pub struct Ends {
+    /// A socket of the kernel.
+    pub kernel: tokio::net::TcpStream,
+    /// A stream of the stack.
+    pub ours: synack::TcpStream,
 }
 
 /// Which addresses a test runs over.
@@ -63,7 +72,7 @@ pub fn with_configured<F: Future<Output = ()>>(
     synack_netns::test(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime of one thread").block_on(async {
-            let link = Link::open(mtu, configure);
+            let link = Link::open(mtu, configure).expect("a device in a private network");
             let stack = link.stack.clone();
             body(link).await;
             drop(stack);
@@ -72,20 +81,53 @@ pub fn with_configured<F: Future<Output = ()>>(
 }
 
 impl Link {
-    fn open(mtu: u16, configure: impl FnOnce(StackBuilder) -> StackBuilder) -> Self {
+    /// Makes a TUN device of `mtu`, in the private network of the calling thread; gives the kernel
+    /// its end of it, and the other to a stack that is built as `configure` says.
+    ///
+    /// # Errors
+    /// What the kernel says of the device or of an address of its own, or the stack of its.
+    pub fn open(
+        mtu: u16,
+        configure: impl FnOnce(StackBuilder) -> StackBuilder,
+    ) -> io::Result<Self> {
         let builder = Tun::builder().name("synack0").mtu(i32::from(mtu).max(1_280));
-        let mut queues = builder.up().build().expect("a TUN device in a private network");
-        let device = TunDevice::new(queues.remove(0)).expect("a device that was just made");
-        let interface = Interface::named("synack0").expect("a device that was just made");
+        let mut queues = builder.up().build().map_err(io::Error::other)?;
+        let device = TunDevice::new(queues.remove(0))?;
+        let interface = Interface::named("synack0")?;
         let mut builder = Stack::builder().device(device);
         for family in Family::ALL {
             let length = if family == Family::V4 { 24 } else { 64 };
             let prefix = |ip: IpAddr| IpNet::new(ip, length).expect("a length that fits");
             builder = builder.address(prefix(family.stack(0).ip()));
             let kernel = prefix(family.kernel(0).ip()).to_string();
-            interface.add_address(kernel.parse().expect("a prefix")).expect("an address");
+            interface.add_address(kernel.parse()?)?;
         }
-        let stack = configure(builder).spawn().expect("a stack");
-        Self { stack, interface }
+        let stack = configure(builder).spawn()?;
+        Ok(Self { stack, interface })
+    }
+
+    /// A connection that the kernel opens to us.
+    ///
+    /// # Errors
+    /// What either end says of it.
+    pub async fn opened_by_the_kernel(&self, family: Family) -> io::Result<Ends> {
+        let listener = self.stack.listen(family.stack(PORT)).await?;
+        let opening = tokio::net::TcpStream::connect(family.stack(PORT));
+        let (kernel, (ours, _)) = tokio::try_join!(opening, listener.accept())?;
+        Ok(Ends { kernel, ours })
+    }
+
+    /// A connection that we open to the kernel.
+    ///
+    /// # Errors
+    /// What either end says of it.
+    pub async fn opened_by_us(&self, family: Family) -> io::Result<Ends> {
+        let listener = tokio::net::TcpListener::bind(family.kernel(PORT)).await?;
+        let opening = self.stack.connect(family.kernel(PORT));
+        let (ours, (kernel, _)) = tokio::try_join!(opening, listener.accept())?;
+        Ok(Ends { kernel, ours })
     }
 }
+
+/// The port of whoever listens.
+pub const PORT: u16 = 9_000;

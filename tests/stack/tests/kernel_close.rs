@@ -5,16 +5,12 @@ use std::io::ErrorKind;
 
 use synack::State;
 use synack_stack::stream::{receive, send};
-use synack_stack::{Family, Link, with_kernel};
+use synack_stack::{Ends, Family, Link, PORT, with_kernel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const PORT: u16 = 9_000;
-
 async fn pair(link: &Link, family: Family) -> (tokio::net::TcpStream, synack::TcpStream) {
-    let listener = link.stack.listen(family.stack(PORT)).await.unwrap();
-    let kernel = tokio::net::TcpStream::connect(family.stack(PORT));
-    let (kernel, ours) = tokio::join!(kernel, listener.accept());
-    (kernel.unwrap(), ours.unwrap().0)
+    let Ends { kernel, ours } = link.opened_by_the_kernel(family).await.unwrap();
+    (kernel, ours)
 }
 
 #[test]

@@ -7,10 +7,8 @@ use std::process::Command;
 use synack::ConnectionInfo;
 use synack_netns::set_sysctl;
 use synack_stack::programs::are_installed;
-use synack_stack::{Family, Link, with_kernel};
+use synack_stack::{Ends, Family, Link, with_kernel};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-const PORT: u16 = 9_000;
 
 /// What the handshake of a connection agreed on, as one end sees it.
 #[derive(PartialEq, Eq, Debug)]
@@ -48,23 +46,14 @@ impl Negotiated {
     }
 }
 
-/// What both ends say, if they agree, of a connection that the kernel opened.
-async fn opened_by_the_kernel(link: &Link, family: Family) -> Negotiated {
-    let listener = link.stack.listen(family.stack(PORT)).await.unwrap();
-    let kernel = tokio::net::TcpStream::connect(family.stack(PORT));
-    let (kernel, ours) = tokio::join!(kernel, listener.accept());
-    agreed(kernel.unwrap(), ours.unwrap().0).await
+/// What both ends say, if they agree, of a connection that the kernel opened, and of one of ours.
+async fn agreed(link: &Link, family: Family) -> [Negotiated; 2] {
+    let theirs = link.opened_by_the_kernel(family).await.unwrap();
+    let ours = link.opened_by_us(family).await.unwrap();
+    [agreed_by(theirs).await, agreed_by(ours).await]
 }
 
-/// What both ends say, if they agree, of a connection that we opened.
-async fn opened_by_us(link: &Link, family: Family) -> Negotiated {
-    let listener = tokio::net::TcpListener::bind(family.kernel(PORT)).await.unwrap();
-    let ours = link.stack.connect(family.kernel(PORT));
-    let (ours, kernel) = tokio::join!(ours, listener.accept());
-    agreed(kernel.unwrap().0, ours.unwrap()).await
-}
-
-async fn agreed(mut kernel: tokio::net::TcpStream, mut ours: synack::TcpStream) -> Negotiated {
+async fn agreed_by(Ends { mut kernel, mut ours }: Ends) -> Negotiated {
     // An option that only one end believes in would spoil what is said.
     let mut heard = [0; 5];
     kernel.write_all(b"hello").await.unwrap();
@@ -84,9 +73,7 @@ fn ws_15_sack_2_ts_2_what_both_ends_offer_is_in_use() {
     }
     with_kernel(1_500, |link| async move {
         for family in Family::ALL {
-            for all in
-                [opened_by_the_kernel(&link, family).await, opened_by_us(&link, family).await]
-            {
+            for all in agreed(&link, family).await {
                 assert!(all.sack && all.timestamps, "{family:?}: {all:?}");
                 // A shift of 0 on either side would hide which is whose, and who forgot it.
                 let (stack, kernel) = all.window_scale.unwrap();
@@ -106,9 +93,7 @@ fn ws_2_sack_2_ts_2_what_the_kernel_does_not_offer_is_not_in_use() {
             let setting = format!("net.ipv4.tcp_{absent}");
             set_sysctl(&setting, "0").unwrap();
             for family in Family::ALL {
-                for rest in
-                    [opened_by_the_kernel(&link, family).await, opened_by_us(&link, family).await]
-                {
+                for rest in agreed(&link, family).await {
                     let in_use = [
                         ("window_scaling", rest.window_scale.is_some()),
                         ("sack", rest.sack),
