@@ -340,3 +340,25 @@ fn shld_17_text_beyond_a_shrunken_edge_times_nothing_out() {
     }
     assert_eq!((c.info().unacked, c.host.deadline()), (0, None));
 }
+
+#[test]
+fn zwp_9_sws_5_a_window_that_opens_a_little_just_before_a_probe_leaves_a_timer_running() {
+    let mut c = Setup { window: 20_000, ..Setup::default() }.open();
+    c.write(1_000);
+    c.run_to(100);
+    c.window = 0;
+    c.ack(1_001);
+    c.write(1_000);
+    c.packets();
+    // The persist timer expires, and before the probe is polled the window opens by ten octets: too
+    // few to send at once, and no closed window any more.
+    let due = c.host.deadline().unwrap();
+    c.host.now = due;
+    c.host.connection(c.id).handle_timeout(due);
+    c.offer(10);
+    c.expect(&[]);
+    assert!(runs(&mut c, Timer::SendOverride) && !runs(&mut c, Timer::Persist));
+    assert_eq!(c.info().counters.probes, 0);
+    let overridden = c.clock_ms() + 200;
+    c.until(overridden, &[(overridden, "[.] 1001:1011 ack 1")]);
+}

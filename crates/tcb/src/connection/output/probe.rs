@@ -23,12 +23,18 @@ pub(super) const OVERRIDE: Duration = Duration::from_millis(200);
 impl Connection {
     /// The probe that is due, if one is.
     pub(super) fn poll_probe(&mut self, now: Instant) -> Option<TcpPacket> {
-        let probe = self.due.probe.take()?;
+        let packet = match self.due.probe.take()? {
+            Probe::Window => {
+                let packet = self.window_probe(now);
+                // Also when the window opened since the probe fell due, and what waits now needs a
+                // timer of another kind.
+                self.arm_send_timers(now);
+                packet?
+            }
+            Probe::KeepAlive => self.keep_alive_probe(now),
+        };
         self.counters.probes = self.counters.probes.wrapping_add(1);
-        match probe {
-            Probe::Window => self.window_probe(now),
-            Probe::KeepAlive => Some(self.keep_alive_probe(now)),
-        }
+        Some(packet)
     }
 
     /// `<SEQ=SND.NXT-1><ACK=RCV.NXT><CTL=ACK>`, no text: the peer must answer what it had already.
@@ -66,7 +72,6 @@ impl Connection {
         if is_text {
             self.send_buffer.slice(offset, 1, &mut packet.segment.payload);
         }
-        self.arm_send_timers(now);
         Some(packet)
     }
 }
