@@ -17,15 +17,14 @@ pub(crate) struct TimestampState {
     recent_at: Option<Instant>,
     /// Last.ACK.sent.
     pub(crate) last_ack_sent: SeqNum,
-    /// Our clock when the connection began: no echo can be older.
-    first: u32,
+    /// When the connection began: no echo can be older.
+    began: Instant,
 }
 
 impl TimestampState {
     /// Before anything was received.
     pub(crate) fn new(now: Instant, offset: u32) -> Self {
-        let first = clock(now, offset);
-        Self { offset, recent: 0, recent_at: None, last_ack_sent: SeqNum::new(0), first }
+        Self { offset, recent: 0, recent_at: None, last_ack_sent: SeqNum::new(0), began: now }
     }
 
     /// TSval and TSecr of a segment sent now; TSecr is zero without an ACK.
@@ -63,13 +62,17 @@ impl TimestampState {
     }
 
     /// The round-trip time that an echo names; `None` if we cannot have sent it (TS-17).
+    ///
+    /// The age of the connection bounds it, and not its first timestamp: half a wrap of the clock
+    /// later that would be one of the future.
     pub(crate) fn echoed_rtt(&self, now: Instant, echo: u32) -> Option<Duration> {
         let current = clock(now, self.offset);
-        if is_before(echo, self.first) || is_before(current, echo) {
+        let ticks = u64::from(current.wrapping_sub(echo));
+        let age = now.as_millis().saturating_sub(self.began.as_millis());
+        if is_before(current, echo) || ticks > age {
             return None;
         }
-        let ticks = current.wrapping_sub(echo).max(1);
-        Some(Duration::from_millis(u64::from(ticks)))
+        Some(Duration::from_millis(ticks.max(1)))
     }
 
     /// RFC 7323 §5.5: a TS.Recent of more than 24 days ago proves nothing.

@@ -229,3 +229,19 @@ fn ts_17_an_impossible_echo_times_nothing() {
         assert_eq!(c.info().srtt.unwrap().as_micros(), srtt_us, "{case}");
     }
 }
+
+#[test]
+fn ts_9_an_echo_times_the_round_trip_of_a_connection_of_any_age() {
+    for days in [1, 24, 25, 30, 49, 50, 60, 75] {
+        let mut c = open(Setup::timestamps());
+        c.run_to(days * 86_400_000);
+        let srtt = c.info().srtt;
+        c.write(1_000);
+        c.run(350);
+        // Sent twice, so that nothing but the echo can time it: 70 ms, where 100 were smoothed.
+        assert_eq!(c.packets().len(), 2, "{days} days");
+        c.run(20);
+        c.ack(1_001);
+        assert_ne!(c.info().srtt, srtt, "{days} days");
+    }
+}
