@@ -123,6 +123,12 @@ impl LossRecovery {
         self.sent.on_retransmitted(now, range, segment_len);
     }
 
+    /// Records that the octet at `seq`, which is lost, probed a closed window: it is no more in
+    /// flight than before, and its ACK times nothing (RTO-8, ZWP-3).
+    pub(crate) fn on_probed(&mut self, seq: SeqNum) {
+        self.sent.on_probed(seq);
+    }
+
     /// Records that there was more to send and cwnd did not allow it (CC-23). `nxt` is SND.NXT.
     pub(crate) fn on_cwnd_limited(&mut self, nxt: SeqNum) {
         self.cwnd_limited = nxt;

@@ -311,6 +311,15 @@ impl SentQueue {
         self.lost_from = self.lost_from.max(range.end);
     }
 
+    /// Records that the octet at `seq` was sent again by a window probe.
+    pub(crate) fn on_probed(&mut self, seq: SeqNum) {
+        let index = self.index_of(seq);
+        if self.records.get(index).is_some_and(|record| record.range.contains(seq)) {
+            let index = self.isolate(index, SeqRange::with_len(seq, 1));
+            self.records[index].retransmitted = true;
+        }
+    }
+
     /// Takes back that `sent` and what followed it left when they were polled: they left at `now`.
     pub(crate) fn on_stalled(&mut self, now: Instant, since: Instant) {
         for record in self.records.iter_mut().filter(|record| record.sent_at >= since) {

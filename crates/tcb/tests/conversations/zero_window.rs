@@ -362,3 +362,20 @@ fn zwp_9_sws_5_a_window_that_opens_a_little_just_before_a_probe_leaves_a_timer_r
     let overridden = c.clock_ms() + 200;
     c.until(overridden, &[(overridden, "[.] 1001:1011 ack 1")]);
 }
+
+#[test]
+fn zwp_8_rto_8_text_that_a_probe_sent_again_times_nothing() {
+    let mut c = closed_over_text();
+    let srtt = c.info().srtt;
+    // All three are lost; the first is sent again and taken, and the window stays closed.
+    c.until(300, &[(300, "[.] 1:1001 ack 1")]);
+    c.window = 0;
+    c.ack(1_001);
+    // A probe with the first octet of the second, which had left at 0, is taken.
+    while c.packets().is_empty() {
+        c.run(100);
+    }
+    assert!(c.clock_ms() > 500);
+    c.ack(1_002);
+    assert_eq!(c.info().srtt, srtt);
+}

@@ -65,6 +65,8 @@ impl Connection {
             self.snd.nxt += 1;
             let probed = SeqRange::with_len(seq, 1);
             self.recovery.on_sent(now, probed, 1, Sent::Probe);
+        } else {
+            self.recovery.on_probed(seq);
         }
         self.waiting.sent_at = now;
         let control = if is_text { Flags::NONE } else { Flags::FIN };
