@@ -185,7 +185,6 @@ impl Connection {
         connection.snd.nxt = connection.snd.iss + 1;
         connection.snd.set_window(record.irs, record.identity.iss, u32::from(record.window));
         connection.synchronize(now, record.irs, Some(record.ts_recent));
-        connection.timestamps.last_ack_sent = connection.rcv.nxt;
         connection.handshake.opened_at = record.received_at;
         connection.handshake.syn_sent_at = record.sent_at;
         connection.handshake.retransmissions =
@@ -249,7 +248,8 @@ impl Connection {
         }
     }
 
-    /// Takes the peer's SYN: IRS, RCV.NXT, the window we offer, TS.Recent.
+    /// Takes the peer's SYN: IRS, RCV.NXT, the window we offer, TS.Recent. No segment but
+    /// the first behind it may move that before we acknowledge something (TS-10).
     ///
     /// Source: RFC 9293 §3.10.7.2, §3.10.7.3 (SM-LISTEN-3, SM-SYNSENT-6); RFC 7323 §5.2 (PAWS-7).
     pub(super) fn synchronize(&mut self, now: Instant, irs: SeqNum, ts_recent: Option<u32>) {
@@ -258,6 +258,7 @@ impl Connection {
             self.snd.shift = shift;
             self.rcv.shift = shift_for(self.config.receive_buffer);
         }
+        self.timestamps.last_ack_sent = self.rcv.nxt;
         if let Some(recent) = ts_recent.filter(|_| self.negotiated.timestamps) {
             self.timestamps.on_syn(now, recent);
         }

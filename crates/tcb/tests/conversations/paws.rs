@@ -169,3 +169,27 @@ fn paws_12_no_segment_may_be_fragmented() {
     assert!(packets.len() >= 6);
     assert!(packets.iter().all(|packet| packet.ip.dont_fragment));
 }
+
+#[test]
+fn paws_4_ts_10_what_follows_a_syn_ack_out_of_order_moves_no_timestamp() {
+    // Last.ACK.sent begins at IRS+1, and not at a number that half of all IRS lie behind.
+    for irs in [0, 1 << 30, 0u32.wrapping_sub(1_301), 1 << 31, 3 << 30] {
+        let setup = Setup { opened_by: Opener::Host, irs, ..Setup::timestamps() };
+        let mut host = setup.host();
+        let syn = setup.begin(&mut host).segment;
+        host.advance(setup.rtt);
+        let (peer, nxt) = (setup.peer(), syn.seq + 1);
+        let echo = syn.options.timestamps.unwrap().value;
+        let mut syn_ack = setup.syn().acking(nxt);
+        syn_ack.segment.options.timestamps.as_mut().unwrap().echo = echo;
+        let text = |seq: u32, age: u32| {
+            let text = peer.text(setup.irs + seq, nxt, &[7; 1_000]);
+            text.with_timestamps(FIRST_TSVAL + age, echo)
+        };
+        // The second segment overtakes the first, and all are read before anything is sent.
+        let received = host.receive_together(vec![syn_ack, text(1_001, 2), text(1, 1)]);
+        assert!(received.iter().all(|it| matches!(it, Received::Used(_))), "{irs}: {received:?}");
+        let id = *host.connections.keys().next().unwrap();
+        assert_eq!(host.read(id).len(), 2_000, "{irs}");
+    }
+}
