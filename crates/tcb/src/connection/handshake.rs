@@ -8,7 +8,7 @@ use synack_wire::{Flags, IpFields, Segment, SeqNum, TcpPacket};
 
 use super::congestion::seed;
 use super::keep_alive::KeepAliveState;
-use super::negotiate::{answer, offer};
+use super::negotiate::{Offer, answer, offer};
 use super::timestamps::{Echo, TimestampState};
 use super::user::UserSide;
 use super::{
@@ -20,9 +20,7 @@ use crate::congestion::Beginning;
 use crate::event::Events;
 use crate::info::Counters;
 use crate::recovery::LossRecovery;
-use crate::recv::{
-    AckPolicy, ChallengeLimit, Reassembly, RecvBuffer, RecvSequence, SackReport, shift_for,
-};
+use crate::recv::{AckPolicy, ChallengeLimit, Reassembly, RecvBuffer, RecvSequence, SackReport};
 use crate::send::{SendBuffer, SendSequence};
 use crate::timers::{Timer, TimerTable};
 use crate::{FourTuple, Instant};
@@ -52,6 +50,8 @@ pub(super) struct Handshake {
     pub(super) retransmissions: u32,
     /// Whether its timer ever expired (RTO-16); a repeated SYN of the peer draws a copy too.
     pub(super) timed_out: bool,
+    /// What it says, once that is settled.
+    offer: Option<Offer>,
     /// Text and FIN that came with the SYN of a simultaneous open: kept until ESTABLISHED
     /// (SM-SYNSENT-8).
     pub(super) pending: Option<Box<Segment>>,
@@ -93,7 +93,7 @@ impl SynRecord {
             identity,
             irs: syn.seq,
             window: syn.window,
-            negotiated: Negotiated::from_syn(config, &syn.options, is_ipv6),
+            negotiated: Negotiated::from_syn(&Offer::of(config), &syn.options, is_ipv6),
             ts_recent: syn.options.timestamps.map_or(0, |timestamps| timestamps.value),
             received_at: now,
             sent_at: None,
@@ -143,13 +143,14 @@ impl SynRecord {
         let mut timestamps = TimestampState::new(now, timestamp_offset);
         timestamps.on_syn(now, self.ts_recent);
         let mss = mtu::advertised_mss(mtu, path.is_ipv6());
-        let shift = shift_for(config.receive_buffer);
+        let offer = Offer::of(config);
+        let timestamps = || timestamps.option(now, Echo::Recent);
         let segment = Segment {
             seq: iss,
             ack: Some(self.irs + 1),
             control: Flags::SYN,
-            window: unscaled_window(config.receive_buffer),
-            options: answer(&self.negotiated, mss, shift, || timestamps.option(now, Echo::Recent)),
+            window: offer.window,
+            options: answer(&self.negotiated, &offer, mss, timestamps),
             ..Segment::default()
         };
         TcpPacket {
@@ -237,6 +238,7 @@ impl Connection {
                 syn_sent_at: None,
                 retransmissions: 0,
                 timed_out: false,
+                offer: None,
                 pending: None,
             },
             user: UserSide::default(),
@@ -248,15 +250,16 @@ impl Connection {
         }
     }
 
-    /// Takes the peer's SYN: IRS, RCV.NXT, the window we offer, TS.Recent. No segment but
-    /// the first behind it may move that before we acknowledge something (TS-10).
+    /// Takes the peer's SYN: IRS, RCV.NXT, the window we offer, TS.Recent. No segment but the first
+    /// behind it may move that before we acknowledge something (TS-10).
     ///
     /// Source: RFC 9293 §3.10.7.2, §3.10.7.3 (SM-LISTEN-3, SM-SYNSENT-6); RFC 7323 §5.2 (PAWS-7).
     pub(super) fn synchronize(&mut self, now: Instant, irs: SeqNum, ts_recent: Option<u32>) {
-        self.rcv.synchronize(irs, u32::from(unscaled_window(self.config.receive_buffer)));
-        if let Some(shift) = self.negotiated.snd_shift {
-            self.snd.shift = shift;
-            self.rcv.shift = shift_for(self.config.receive_buffer);
+        let offer = self.offer();
+        self.rcv.synchronize(irs, u32::from(offer.window));
+        if let Some((snd_shift, rcv_shift)) = self.negotiated.snd_shift.zip(offer.rcv_shift) {
+            self.snd.shift = snd_shift;
+            self.rcv.shift = rcv_shift;
         }
         self.timestamps.last_ack_sent = self.rcv.nxt;
         if let Some(recent) = ts_recent.filter(|_| self.negotiated.timestamps) {
@@ -264,24 +267,30 @@ impl Connection {
         }
     }
 
+    /// What our SYN says, settled when it is first asked for (TRAP-59).
+    pub(super) fn offer(&mut self) -> Offer {
+        *self.handshake.offer.get_or_insert_with(|| Offer::of(&self.config))
+    }
+
     /// The segment that opens: a SYN, or in SYN-RECEIVED a SYN-ACK. Sent again it is the same
     /// (TRAP-59).
     pub(super) fn poll_syn(&mut self, now: Instant) -> Option<TcpPacket> {
         self.due.syn = false;
+        let offered = self.offer();
         let is_answer = self.rcv.nxt != self.rcv.irs;
         let echo = if is_answer { Echo::Recent } else { Echo::None };
         let timestamps = || self.timestamps.option(now, echo);
         let mss = self.advertised_mss();
         let options = if is_answer {
-            answer(&self.negotiated, mss, shift_for(self.config.receive_buffer), timestamps)
+            answer(&self.negotiated, &offered, mss, timestamps)
         } else {
-            offer(&self.config, mss, timestamps)
+            offer(&offered, mss, timestamps)
         };
         let segment = Segment {
             seq: self.snd.iss,
             ack: is_answer.then_some(self.rcv.nxt),
             control: Flags::SYN,
-            window: unscaled_window(self.config.receive_buffer),
+            window: offered.window,
             options,
             ..Segment::default()
         };
@@ -334,11 +343,6 @@ impl Connection {
     pub(super) fn handshake_age(&self, now: Instant) -> Duration {
         now.since(self.handshake.opened_at)
     }
-}
-
-/// The window of a SYN: as much of the buffer as an unscaled field can say (OPEN-10, WS-4).
-fn unscaled_window(receive_buffer: usize) -> u16 {
-    u16::try_from(receive_buffer).unwrap_or(u16::MAX)
 }
 
 /// The IP header fields of everything that a connection sends (MUST-48, MUST-49, SHLD-22, IP-6).

@@ -20,7 +20,7 @@ pub(crate) use handshake::{Identity, SynRecord};
 pub use internals::Internals;
 use keep_alive::KeepAliveState;
 pub(crate) use mtu::SEND_MSS_MIN;
-pub(crate) use negotiate::Negotiated;
+pub(crate) use negotiate::{Negotiated, Offer};
 pub use output::TransmitLimits;
 use output::{Hold, Probe};
 pub use state::State;

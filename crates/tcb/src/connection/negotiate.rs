@@ -29,15 +29,15 @@ impl Negotiated {
         Self { send_mss, snd_shift: None, timestamps: false, sack: false }
     }
 
-    /// What our configuration and the options of the peer's SYN have in common.
-    pub(crate) fn from_syn(config: &ConnectionConfig, peer: &Options, is_ipv6: bool) -> Self {
+    /// What our SYN, or SYN-ACK, and the options of the peer's SYN have in common.
+    pub(crate) fn from_syn(ours: &Offer, peer: &Options, is_ipv6: bool) -> Self {
         let unknown = Self::unknown(is_ipv6);
         Self {
             send_mss: peer.mss.unwrap_or(unknown.send_mss).max(mtu::SEND_MSS_MIN),
             // A shift above 14 is used as 14 (RFC 7323 §2.3, WS-6).
-            snd_shift: peer.window_scale.filter(|_| config.window_scaling).map(|s| s.min(14)),
-            timestamps: config.timestamps && peer.timestamps.is_some(),
-            sack: config.sack && peer.sack_permitted,
+            snd_shift: peer.window_scale.filter(|_| ours.rcv_shift.is_some()).map(|s| s.min(14)),
+            timestamps: ours.timestamps && peer.timestamps.is_some(),
+            sack: ours.sack && peer.sack_permitted,
         }
     }
 
@@ -47,17 +47,37 @@ impl Negotiated {
     }
 }
 
-/// The options of the SYN of an active open: everything that the configuration allows.
-pub(crate) fn offer(
-    config: &ConnectionConfig,
-    mss: u16,
-    timestamps: impl FnOnce() -> Timestamps,
-) -> Options {
+/// What our SYN says, or our SYN-ACK at the most: fixed before it leaves for the first time,
+/// whatever is configured later (TRAP-59; RFC 7323 §2.3, WS-9).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Offer {
+    /// As much of the receive buffer as the field says, which a SYN never scales (OPEN-10, WS-4).
+    pub(crate) window: u16,
+    /// Rcv.Wind.Shift, if window scaling is offered.
+    pub(crate) rcv_shift: Option<u8>,
+    timestamps: bool,
+    sack: bool,
+}
+
+impl Offer {
+    /// Everything that the configuration allows.
+    pub(crate) fn of(config: &ConnectionConfig) -> Self {
+        Self {
+            window: u16::try_from(config.receive_buffer).unwrap_or(u16::MAX),
+            rcv_shift: config.window_scaling.then(|| shift_for(config.receive_buffer)),
+            timestamps: config.timestamps,
+            sack: config.sack,
+        }
+    }
+}
+
+/// The options of the SYN of an active open: everything that is offered.
+pub(crate) fn offer(offer: &Offer, mss: u16, timestamps: impl FnOnce() -> Timestamps) -> Options {
     Options {
         mss: Some(mss),
-        window_scale: config.window_scaling.then(|| shift_for(config.receive_buffer)),
-        sack_permitted: config.sack,
-        timestamps: config.timestamps.then(timestamps),
+        window_scale: offer.rcv_shift,
+        sack_permitted: offer.sack,
+        timestamps: offer.timestamps.then(timestamps),
         ..Options::default()
     }
 }
@@ -67,13 +87,13 @@ pub(crate) fn offer(
 /// Source: RFC 7323 §2.2 (WS-1, WS-15), §3.2 (TS-1); RFC 2018 §2.
 pub(crate) fn answer(
     negotiated: &Negotiated,
+    offer: &Offer,
     mss: u16,
-    rcv_shift: u8,
     timestamps: impl FnOnce() -> Timestamps,
 ) -> Options {
     Options {
         mss: Some(mss),
-        window_scale: negotiated.snd_shift.map(|_| rcv_shift),
+        window_scale: offer.rcv_shift.filter(|_| negotiated.snd_shift.is_some()),
         sack_permitted: negotiated.sack,
         timestamps: negotiated.timestamps.then(timestamps),
         ..Options::default()
@@ -96,17 +116,12 @@ mod tests {
 
     #[test]
     fn ws_2_ts_2_sack_2_a_feature_needs_both_sides() {
-        let all = ConnectionConfig::default();
-        let none = ConnectionConfig {
-            window_scaling: false,
-            timestamps: false,
-            sack: false,
-            ..ConnectionConfig::default()
-        };
+        let all = Offer::of(&ConnectionConfig::default());
+        let none = Offer { rcv_shift: None, timestamps: false, sack: false, ..all };
         let both = Negotiated::from_syn(&all, &syn(), false);
         assert_eq!((both.snd_shift, both.timestamps, both.sack), (Some(7), true, true));
-        for (config, options) in [(&all, Options::default()), (&none, syn())] {
-            let one = Negotiated::from_syn(config, &options, false);
+        for (ours, options) in [(&all, Options::default()), (&none, syn())] {
+            let one = Negotiated::from_syn(ours, &options, false);
             assert_eq!((one.snd_shift, one.timestamps, one.sack), (None, false, false));
         }
     }
@@ -115,14 +130,15 @@ mod tests {
     fn ws_6_a_shift_above_14_is_used_as_14() {
         for shift in 0..=u8::MAX {
             let options = Options { window_scale: Some(shift), ..syn() };
-            let negotiated = Negotiated::from_syn(&ConnectionConfig::default(), &options, false);
+            let ours = Offer::of(&ConnectionConfig::default());
+            let negotiated = Negotiated::from_syn(&ours, &options, false);
             assert_eq!(negotiated.snd_shift, Some(shift.min(14)));
         }
     }
 
     #[test]
     fn must_15_and_mss_3_the_send_mss_has_a_default_and_a_floor() {
-        let config = ConnectionConfig::default();
+        let ours = Offer::of(&ConnectionConfig::default());
         for (mss, is_ipv6, send_mss) in [
             (None, false, 536),
             (None, true, 1_220),
@@ -131,7 +147,7 @@ mod tests {
             (Some(65_535), true, 65_535),
         ] {
             let options = Options { mss, ..syn() };
-            let negotiated = Negotiated::from_syn(&config, &options, is_ipv6);
+            let negotiated = Negotiated::from_syn(&ours, &options, is_ipv6);
             assert_eq!(negotiated.send_mss, send_mss, "{mss:?}");
         }
     }

@@ -9,7 +9,7 @@ use super::demux::Target;
 use super::no_connection::reset_for;
 use super::time_wait::Outcome;
 use super::{ConnectionId, Endpoint, LinkId};
-use crate::connection::{Connection, Negotiated, SynRecord};
+use crate::connection::{Connection, Negotiated, Offer, SynRecord};
 use crate::drop_reason::DropReason;
 use crate::linked_slab::Key;
 use crate::listener::{ListenerId, Unfolded, Verdict, cookie_timestamp, keepable};
@@ -246,7 +246,8 @@ impl Endpoint {
         listener.on_cookie_sent(now);
         let config = listener.connection_config().clone();
         let syn = &packet.segment;
-        let offered = Negotiated::from_syn(&config, &syn.options, path.is_ipv6());
+        let ours = Offer::of(&config);
+        let offered = Negotiated::from_syn(&ours, &syn.options, path.is_ipv6());
         let negotiated = keepable(offered, &syn.options);
         let iss = self.cookies.make(now, &path, syn.seq, &negotiated);
         let identity = self.identity(path, iss);

@@ -1,10 +1,12 @@
 //! Window scaling (WS-*): what is negotiated, where fields are shifted, edges that rounding moves.
 //! Far ends with and without the option open, take text in windows of theirs and fill ours.
 
-use synack_tcb::{BUFFER_LEN_MAX, TransmitLimits};
+use std::time::Duration;
+
+use synack_tcb::{BUFFER_LEN_MAX, ConnectionConfig, TransmitLimits};
 use synack_wire::{Options, TcpPacket};
 
-use crate::support::{Change, Conversation, Opener, Received, Setup};
+use crate::support::{Change, Conversation, Host, Opener, Received, Setup};
 
 fn far_end_offers(shift: Option<u8>) -> Setup {
     Setup::default().offering(|options| options.window_scale = shift)
@@ -207,4 +209,57 @@ fn ws_13_shld_14_the_highest_edge_ever_said_is_honoured_though_later_fields_say_
     let last = c.packets().pop().unwrap().segment;
     assert_eq!((last.ack.unwrap() - c.irs, last.window), (edge, 0));
     assert_eq!(c.read(), edge as usize - 1);
+}
+
+/// A host that opened, and whose SYN left, is configured before the far end's SYN arrives.
+fn configured_in_syn_sent(change: impl FnOnce(&mut ConnectionConfig)) -> (Setup, Host, TcpPacket) {
+    let setup = Setup { opened_by: Opener::Host, ..Setup::scaling(3) };
+    let setup = setup.offering(|options| options.sack_permitted = true);
+    let mut host = setup.host();
+    let syn = setup.begin(&mut host);
+    let (id, now) = (*host.connections.keys().next().unwrap(), host.now);
+    host.connection(id).configure(now, change);
+    (setup, host, syn)
+}
+
+#[test]
+fn ws_9_trap_59_a_buffer_made_larger_in_syn_sent_leaves_the_shift_that_was_offered() {
+    let (setup, host, syn) = configured_in_syn_sent(|config| config.receive_buffer = 64 << 20);
+    assert_eq!(syn.segment.options.window_scale, Some(5));
+    let mut c = setup.finish(host, setup.peer(), &syn);
+    assert_eq!(c.info().window_scale, Some((5, 3)));
+    c.line.windows = true;
+    c.text(1);
+    // As much as the field can say: 65535 << 5.
+    c.expect(&["[.] 1 ack 2 win 65535"]);
+    assert_eq!(c.info().rcv_wnd, 65_535 << 5);
+}
+
+#[test]
+fn trap_59_a_syn_sent_again_is_the_same_whatever_was_configured_since() {
+    let (_, mut host, syn) = configured_in_syn_sent(|config| {
+        config.receive_buffer = 1_000;
+        (config.window_scaling, config.timestamps, config.sack) = (false, false, false);
+    });
+    host.advance(Duration::from_secs(1));
+    let again = host.only_sent();
+    let plain = |packet: &TcpPacket| {
+        let mut segment = packet.segment.clone();
+        segment.options.timestamps.as_mut().unwrap().value = 0;
+        segment
+    };
+    assert_eq!(plain(&again), plain(&syn));
+}
+
+#[test]
+fn ws_2_shld_14_what_a_syn_offered_stands_though_it_was_configured_off_since() {
+    let (setup, host, syn) = configured_in_syn_sent(|config| {
+        config.receive_buffer = 1_000;
+        (config.window_scaling, config.sack) = (false, false);
+    });
+    let mut c = setup.finish(host, setup.peer(), &syn);
+    assert_eq!((c.info().window_scale, c.info().sack), (Some((5, 3)), true));
+    // The SYN said 65535 octets, and no edge goes back.
+    assert_eq!(c.info().rcv_wnd, 65_535);
+    assert_eq!(c.receive(c.text_at(64_001, 1_000)), Received::Used(c.id));
 }

@@ -57,7 +57,8 @@ impl Connection {
     /// SM-SYNSENT-6: the peer's number, options and window (OPEN-6, TRAP-8).
     fn take_syn(&mut self, now: Instant, arrival: &Arrival<'_>) {
         let options = &arrival.seg.options;
-        self.negotiated = Negotiated::from_syn(&self.config, options, self.path.is_ipv6());
+        let offer = self.offer();
+        self.negotiated = Negotiated::from_syn(&offer, options, self.path.is_ipv6());
         self.synchronize(now, arrival.seq, options.timestamps.map(|timestamps| timestamps.value));
         self.begin_congestion_control(now);
     }
