@@ -232,6 +232,12 @@ impl Connection {
             return;
         }
         self.transition(StateEvent::Ended);
+        self.acks.clear();
+        self.forget(reason);
+    }
+
+    /// All that is left of the connection is why it is over, and a last segment that it may owe.
+    fn forget(&mut self, reason: CloseReason) {
         self.timers.stop_all();
         self.recovery.clear();
         self.send_buffer.clear();

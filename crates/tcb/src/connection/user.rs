@@ -220,12 +220,11 @@ impl Connection {
         self.recv_buffer.clear();
     }
 
-    /// ABORT: resets the connection and forgets everything. TIME-WAIT, once it is the endpoint's,
-    /// goes on there.
+    /// ABORT: resets the connection and forgets everything. TIME-WAIT goes on, at the endpoint.
     ///
     /// Source: RFC 9293 §3.10.5 (RST-13, SM-ABORT-1 to SM-ABORT-4, API-9).
     pub fn abort(&mut self, _now: Instant) {
-        if self.state == State::Closed {
+        if self.user.close_reason.is_some() {
             return;
         }
         self.due.reset = matches!(
@@ -237,6 +236,11 @@ impl Connection {
                 | State::CloseWait
         );
         self.recv_buffer.clear();
+        if self.state == State::TimeWait {
+            // The ACK of the FIN may be owed still, and the rest is the endpoint's.
+            self.forget(CloseReason::Aborted);
+            return;
+        }
         if self.due.reset {
             self.endpoint_events.release = Release::AfterReset;
         }

@@ -105,6 +105,12 @@ impl AckPolicy {
         self.due = if self.duplicates > 0 { AckDue::Now } else { AckDue::None };
     }
 
+    /// The connection is over: nothing is owed.
+    pub(crate) fn clear(&mut self) {
+        self.duplicates = 0;
+        self.due = AckDue::None;
+    }
+
     fn owe(&mut self, due: AckDue) {
         self.due = self.due.max(due);
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use synack_tcb::{CloseReason, Events, ReadError, State, WriteError};
+use synack_tcb::{CloseReason, Events, ReadError, State, Unread, WriteError};
 use synack_wire::Flags;
 
 use crate::support::{Change, Conversation, Received, Seen, Setup};
@@ -292,5 +292,44 @@ fn shld_3_may_1_text_after_the_last_handle_is_gone_resets() {
         c.expect(&["[R.] 2 ack 1"]);
         assert_eq!(c.state(), State::Closed);
         assert_eq!(c.host.seen(&c.peer), Seen::Listen);
+    }
+}
+
+#[test]
+fn sm_fin_2_sm_abort_4_the_ack_of_a_fin_leaves_though_the_stream_is_dropped_before() {
+    for unread in [Unread::No, Unread::Yes] {
+        let mut c = Setup::default().open();
+        c.close();
+        c.ack(2);
+        c.packets();
+        // Text and FIN are read, and the stream is dropped unread, before anything is sent.
+        let last = c.text_at(1, 100).with_control(Flags::FIN);
+        let now = c.host.now;
+        let connection = c.host.connection(c.id);
+        assert_eq!(connection.handle_packet(now, last), Ok(()));
+        connection.detach(now, unread);
+        c.drain();
+        c.expect(&["[.] 2 ack 102"]);
+        assert_eq!(c.host.seen(&c.peer), Seen::TimeWait);
+        let connection = c.host.connection(c.id);
+        assert_eq!(connection.close_reason(), Some(CloseReason::Aborted));
+        assert!(connection.is_released() && !connection.wants_transmit());
+    }
+}
+
+#[test]
+fn api_9_a_connection_that_is_over_owes_nothing() {
+    // One segment whose ACK is delayed, and two whose ACK is due.
+    for segments in [1, 2] {
+        let mut c = Setup::default().configured(|config| config.quick_acks = 0).open();
+        let mut packets: Vec<_> = (0..segments).map(|n| c.text_at(1 + 100 * n, 100)).collect();
+        packets.push(c.peer.rst(c.irs + 1 + 100 * segments));
+        let now = c.host.now;
+        let connection = c.host.connection(c.id);
+        for packet in packets {
+            let _ = connection.handle_packet(now, packet);
+        }
+        assert_eq!(connection.close_reason(), Some(CloseReason::ResetByPeer));
+        assert!(!connection.wants_transmit(), "{segments}");
     }
 }

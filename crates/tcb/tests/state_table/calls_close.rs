@@ -207,7 +207,7 @@ fn sm_abort_4_in_time_wait_nothing_is_sent() {
         s.user_aborts();
         s.sent([]);
         s.is(Seen::TimeWait);
-        assert_eq!(s.connection().state(), State::Closed);
+        assert!(s.connection().is_released());
         assert_eq!(s.connection().close_reason(), Some(CloseReason::Aborted));
         fails_every_call(s);
     });
