@@ -1,5 +1,6 @@
 //! `synack-bench`: measures synack beside its peers and the ceiling of the machine.
 
+mod kernel;
 mod peers;
 mod protocol;
 mod serve;
@@ -17,6 +18,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Move streams between the kernel's TCP and ours, every octet of them right
+    Kernel(kernel::Arguments),
     /// Measure every stack behind a TUN device, driven by the TCP of the kernel
     Peers(peers::Arguments),
     /// Serve the protocol of the benchmarks on synack behind a TUN device
@@ -28,6 +31,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Stack(stack) => stacks::run(stack),
