@@ -85,21 +85,7 @@ impl ConnectionCell {
 
     pub(crate) fn try_read_vectored(&self, into: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.call(|state, now| {
-            let connection = state.connection()?;
-            let mut total = 0;
-            for slice in into.iter_mut().filter(|slice| !slice.is_empty()) {
-                match connection.read(now, slice) {
-                    Ok(Some(count)) => total += count,
-                    Ok(None) => break,
-                    // An end or an error is told by the next read, when nothing comes before it.
-                    Err(_) if total > 0 => break,
-                    Err(error) => return Err(error::of_read(error)),
-                }
-                if !connection.is_readable() {
-                    break;
-                }
-            }
-            Ok(total)
+            read_vectored(state.connection()?, now, into).map_err(error::of_read)
         })
     }
 
@@ -247,13 +233,35 @@ fn has_text(connection: &Connection) -> bool {
 
 /// Fills memory that nobody initialised: chunk by chunk, so that nothing is written twice.
 fn fill(connection: &mut Connection, now: Instant, buf: &mut ReadBuf<'_>) {
-    while buf.remaining() > 0 {
+    // Asked once: the chunks are one read, which stops at the end of urgent text (SM-RECV-6).
+    let mut left = buf.remaining().min(connection.readable_max());
+    while left > 0 {
         // An end or an error waits for the next read.
         let Ok(Some(chunk)) = connection.peek() else { return };
-        let count = chunk.len().min(buf.remaining());
+        let count = chunk.len().min(left);
         buf.put_slice(&chunk[..count]);
         connection.consume(now, count);
+        left -= count;
     }
+}
+
+/// Fills the slices in order as one read, which stops at the end of urgent text (SM-RECV-6).
+fn read_vectored(
+    connection: &mut Connection,
+    now: Instant,
+    into: &mut [IoSliceMut<'_>],
+) -> Result<usize, ReadError> {
+    let readable = connection.readable_max();
+    let mut total = 0;
+    for slice in into.iter_mut().filter(|slice| !slice.is_empty()) {
+        let count = slice.len().min(readable - total);
+        // With nothing to read, it says how the stream ended, or that it did not.
+        total += connection.read(now, &mut slice[..count])?.unwrap_or(0);
+        if total == readable {
+            break;
+        }
+    }
+    Ok(total)
 }
 
 /// Writes the slices in order until one does not fit; an error after the first is told by the next

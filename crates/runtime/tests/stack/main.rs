@@ -18,3 +18,4 @@ mod pair;
 mod silence;
 mod stream;
 mod time_wait;
+mod urgent;

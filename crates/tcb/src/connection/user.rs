@@ -168,6 +168,19 @@ impl Connection {
         }
     }
 
+    /// How much one read may take: what is there, up to the end of urgent text if that is ahead.
+    ///
+    /// Whoever takes a read in several steps asks once, before the first: the step that reaches the
+    /// end of urgent text forgets where it was.
+    ///
+    /// Units: octets. Source: RFC 9293 §3.10.3 (SM-RECV-6).
+    pub fn readable_max(&self) -> usize {
+        match self.urgent_left() {
+            0 => self.recv_buffer.len(),
+            urgent => self.recv_buffer.len().min(urgent as usize),
+        }
+    }
+
     /// Whether a read would return at once: with text, an end, or an error.
     pub fn is_readable(&self) -> bool {
         !matches!(self.peek(), Err(ReadError::Blocked))
@@ -321,14 +334,6 @@ impl Connection {
         // A consumed FIN has a number but no octet.
         let text_end = self.rcv.nxt - u32::from(self.state.has_peer_fin());
         text_end - self.recv_buffer.len() as u32
-    }
-
-    /// How much one read may take: up to the end of urgent text, if that is ahead.
-    fn readable_max(&self) -> usize {
-        match self.urgent_left() {
-            0 => self.recv_buffer.len(),
-            urgent => self.recv_buffer.len().min(urgent as usize),
-        }
     }
 
     fn after_read(&mut self) {
