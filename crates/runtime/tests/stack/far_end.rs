@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use synack::{
     BufferPool, Capabilities, ChecksumTrust, Device, MemoryDevice, Outgoing, Received, Stack,
     StackBuilder, TcpListener, TcpStream,
@@ -218,7 +219,7 @@ impl FarEnd {
 
     /// `<SEQ=SEQ><ACK=ACK><DATA=text><CTL=ACK>`
     pub(crate) fn text(&self, text: &[u8]) -> TcpPacket {
-        let payload = bytes::Bytes::copy_from_slice(text).into();
+        let payload = Bytes::copy_from_slice(text).into();
         self.packet(Segment { payload, ..self.bare(Flags::NONE) })
     }
 
@@ -275,7 +276,9 @@ impl Device for Recorder {
         cx: &mut Context<'_>,
         pool: &mut BufferPool,
     ) -> Poll<io::Result<Received>> {
-        self.inner.poll_receive(cx, pool)
+        // In memory of its own: how much of it a connection holds can be measured.
+        let received = self.inner.poll_receive(cx, pool);
+        received.map_ok(|it| Received::unverified(Bytes::copy_from_slice(&it.packet)))
     }
 
     fn poll_writable(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -18,4 +18,5 @@ mod pair;
 mod silence;
 mod stream;
 mod time_wait;
+mod unread;
 mod urgent;

@@ -17,6 +17,16 @@ pub(crate) struct RecvBuffer {
     len: usize,
 }
 
+/// How much is allocated for a copy of a short payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CopyRoom {
+    /// A block, as more will follow.
+    Block,
+    /// What it takes, and what appending to a vector costs: of ranges there are many, and each may
+    /// hold a single octet (robustness C2).
+    Tight,
+}
+
 impl RecvBuffer {
     /// Octets held.
     pub(crate) fn len(&self) -> usize {
@@ -29,34 +39,49 @@ impl RecvBuffer {
     }
 
     /// Appends a slice; copies it if it is shorter than `copy_below`.
-    pub(crate) fn push(&mut self, slice: Bytes, copy_below: usize) {
+    pub(crate) fn push(&mut self, slice: Bytes, copy_below: usize, room: CopyRoom) {
         if slice.is_empty() {
             return;
         }
         self.len += slice.len();
         if slice.len() < copy_below {
-            self.append_copy(&slice);
+            self.append_copy(&slice, room);
             return;
         }
         self.seal();
         self.chunks.push_back(slice);
     }
 
-    /// Prepends a slice; copies it if it is shorter than `copy_below`.
+    /// Prepends a slice; copies it if it is shorter than `copy_below`, together with what it comes
+    /// before if that is as short: octets that come last first must not cost a chunk each (RBUF-9).
     pub(crate) fn push_front(&mut self, slice: Bytes, copy_below: usize) {
         if slice.is_empty() {
             return;
         }
         self.len += slice.len();
-        let slice = if slice.len() < copy_below { Bytes::copy_from_slice(&slice) } else { slice };
-        self.chunks.push_front(slice);
+        if slice.len() >= copy_below {
+            self.chunks.push_front(slice);
+            return;
+        }
+        let first = self.first();
+        if first.len() >= copy_below {
+            self.chunks.push_front(Bytes::copy_from_slice(&slice));
+            return;
+        }
+        let mut joined = BytesMut::with_capacity(slice.len() + first.len());
+        joined.extend_from_slice(&slice);
+        joined.extend_from_slice(first);
+        match self.chunks.front_mut() {
+            Some(first) => *first = joined.freeze(),
+            None => self.tail = joined,
+        }
     }
 
     /// Appends everything that `other` holds.
-    pub(crate) fn append(&mut self, mut other: Self) {
+    pub(crate) fn append(&mut self, mut other: Self, room: CopyRoom) {
         if other.chunks.is_empty() {
             self.len += other.len;
-            self.append_copy(&other.tail);
+            self.append_copy(&other.tail, room);
             return;
         }
         self.seal();
@@ -162,9 +187,10 @@ impl RecvBuffer {
         self.chunks.pop_front();
     }
 
-    fn append_copy(&mut self, octets: &[u8]) {
+    fn append_copy(&mut self, octets: &[u8], room: CopyRoom) {
         if self.tail.capacity() - self.tail.len() < octets.len() {
-            self.tail.reserve(octets.len().max(TAIL_LEN));
+            let least = if room == CopyRoom::Block { TAIL_LEN } else { 0 };
+            self.tail.reserve(octets.len().max(least));
         }
         self.tail.extend_from_slice(octets);
     }
@@ -221,6 +247,7 @@ mod tests {
         fn octets_leave_in_the_order_of_their_places(
             operations in proptest::collection::vec(operation(), 0..60),
             copy_below in 0..40usize,
+            room in prop_oneof![Just(CopyRoom::Block), Just(CopyRoom::Tight)],
         ) {
             let mut buffer = RecvBuffer::default();
             let mut model: Vec<u8> = vec![];
@@ -228,7 +255,7 @@ mod tests {
                 match operation {
                     Operation::Push(octets) => {
                         model.extend(&octets);
-                        buffer.push(octets.into(), copy_below);
+                        buffer.push(octets.into(), copy_below, room);
                     }
                     Operation::PushFront(octets) => {
                         model.splice(0..0, octets.iter().copied());
@@ -238,9 +265,9 @@ mod tests {
                         let mut other = RecvBuffer::default();
                         for part in parts {
                             model.extend(&part);
-                            other.push(part.into(), copy_below);
+                            other.push(part.into(), copy_below, CopyRoom::Tight);
                         }
-                        buffer.append(other);
+                        buffer.append(other, room);
                     }
                     Operation::Read(count) => {
                         let mut into = vec![0; count];

@@ -16,7 +16,7 @@ mod sack;
 mod window;
 
 pub(crate) use ack_policy::{AckDue, AckPolicy};
-pub(crate) use buffer::RecvBuffer;
+pub(crate) use buffer::{CopyRoom, RecvBuffer};
 pub(crate) use challenge_limit::ChallengeLimit;
 pub(crate) use reassembly::{Inserted, Place, Reassembly};
 pub(crate) use sack::SackReport;

@@ -6,7 +6,7 @@ use alloc::collections::btree_map::Entry;
 use bytes::Bytes;
 use synack_wire::{Payload, SeqNum, SeqRange};
 
-use super::RecvBuffer;
+use super::{CopyRoom, RecvBuffer};
 
 /// The out-of-order ranges of a connection (RFC 9293 §3.10.7.4, SHLD-31).
 ///
@@ -170,9 +170,9 @@ impl Reassembly {
         match (self.ranges.entry(key), right) {
             (Entry::Occupied(mut left), right) => {
                 let octets = &mut left.get_mut().octets;
-                octets.push(fill, copy_below);
+                octets.push(fill, copy_below, CopyRoom::Tight);
                 if let Some(right) = right {
-                    octets.append(right.octets);
+                    octets.append(right.octets, CopyRoom::Tight);
                 }
             }
             (Entry::Vacant(place), Some(mut right)) => {
@@ -180,7 +180,8 @@ impl Reassembly {
                 place.insert(right);
             }
             (Entry::Vacant(place), None) => {
-                place.insert(Range::default()).octets.push(fill, copy_below);
+                let octets = &mut place.insert(Range::default()).octets;
+                octets.push(fill, copy_below, CopyRoom::Tight);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::{Arrival, Connection};
 use crate::drop_reason::DropReason;
 use crate::error::CloseReason;
 use crate::event::{Events, Release};
-use crate::recv::{Inserted, Place};
+use crate::recv::{CopyRoom, Inserted, Place};
 
 impl Connection {
     /// Takes the text of a segment that was trimmed to the window.
@@ -47,7 +47,7 @@ impl Connection {
         let before = self.rcv.nxt;
         if self.reassembly.is_empty() {
             while let Some(slice) = payload.pop_first() {
-                self.recv_buffer.push(slice, self.config.copy_below);
+                self.recv_buffer.push(slice, self.config.copy_below, CopyRoom::Block);
             }
             self.advance(len);
         } else {
@@ -71,13 +71,13 @@ impl Connection {
                 // What is in order is taken however many ranges wait (robustness C2).
                 for slice in payload {
                     self.advance(slice.len() as u32);
-                    self.recv_buffer.push(slice, self.config.copy_below);
+                    self.recv_buffer.push(slice, self.config.copy_below, CopyRoom::Block);
                 }
             }
         }
         while let Some(octets) = self.reassembly.take(self.received) {
             self.advance(octets.len() as u32);
-            self.recv_buffer.append(octets);
+            self.recv_buffer.append(octets, CopyRoom::Block);
         }
     }
 
