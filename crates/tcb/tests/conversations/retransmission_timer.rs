@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use synack_tcb::Push;
+use synack_tcb::congestion::NewReno;
 
 use crate::support::{Change, Conversation, Opener, Setup};
 
@@ -270,7 +271,8 @@ fn rto_19_a_fin_is_covered_and_a_pure_ack_is_not() {
 
 #[test]
 fn rto_20_an_expiry_is_a_signal_of_congestion() {
-    let mut c = with_rtt(100).open();
+    let reno = std::sync::Arc::new(NewReno::FACTORY);
+    let mut c = with_rtt(100).configured(|config| config.congestion = reno).open();
     c.write(8_000);
     c.packets();
     c.run_to(300);

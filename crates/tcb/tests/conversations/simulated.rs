@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use synack_tcb::congestion::NewReno;
 use synack_tcb::{Connection, KeepAlive, State};
 
 use crate::support::{Change, Conversation, Host, Peer, Received, Setup, control};
@@ -134,7 +135,8 @@ fn paws_4_a_segment_outside_the_window_does_not_move_ts_recent() {
 
 #[test]
 fn i_6_a_fin_by_itself_waits_for_cwnd() {
-    let mut c = Setup::sack().open();
+    let reno = std::sync::Arc::new(NewReno::FACTORY);
+    let mut c = Setup::sack().configured(|config| config.congestion = reno).open();
     c.write(10_000);
     c.packets();
     // Recovery begins with six segments in flight and five of cwnd.
