@@ -10,6 +10,7 @@ mod congestion;
 mod fast_retransmit;
 mod icmp;
 mod keep_alive;
+mod out_of_order_memory;
 mod patience;
 mod paws;
 mod retransmission_timer;
