@@ -27,6 +27,52 @@ async fn a_stack_at_rest_is_not_woken_and_no_timer_runs() {
     assert_eq!(before, after);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stack_without_connections_is_never_woken() {
+    let pair = Pair::v4();
+    let _listener = pair.listen(80).await;
+    let before = [pair.client.stats(), pair.server.stats()];
+    tokio::time::sleep(Duration::from_secs(365 * 86_400)).await;
+    assert_eq!([pair.client.stats(), pair.server.stats()], before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_traffic_leaves_armed_comes_up_once_a_connection_and_side() {
+    let pair = Pair::v4();
+    let (mut client, mut server) = pair.connect().await;
+    for _ in 0..1_000 {
+        client.write_all(b"ping").await.unwrap();
+        server.read_exact(&mut [0; 4]).await.unwrap();
+        server.write_all(b"pong").await.unwrap();
+        client.read_exact(&mut [0; 4]).await.unwrap();
+    }
+    let before = [pair.client.stats(), pair.server.stats()];
+    tokio::time::sleep(Duration::from_secs(86_400)).await;
+    let after = [pair.client.stats(), pair.server.stats()];
+    for (before, after) in before.iter().zip(&after) {
+        // The retransmission timer's time, the delayed ACK's, and then the user timeout's.
+        assert!(after.timers - before.timers <= 3, "{} timers", after.timers - before.timers);
+        assert!(after.packets_out - before.packets_out <= 1, "the last ACK");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keep_alive_wakes_a_stack_a_few_times_in_two_hours() {
+    let pair = Pair::v4();
+    let (client, _server) = pair.connect().await;
+    client.set_keepalive(Some(synack::KeepAlive::default())).unwrap();
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let before = [pair.client.stats(), pair.server.stats()];
+    tokio::time::sleep(Duration::from_secs(10 * 7_200)).await;
+    let after = [pair.client.stats(), pair.server.stats()];
+    let more = |side: usize| after[side].wakeups - before[side].wakeups;
+    assert_eq!(after[0].packets_out - before[0].packets_out, 10, "a probe each two hours");
+    // For the probe, its answer, and what would be the second probe; and for each level that the
+    // timer's entry goes down in the wheel.
+    assert!(more(0) <= 10 * (3 + 6), "{} wake-ups", more(0));
+    assert_eq!(more(1), 10, "each for a probe");
+}
+
 /// Runs `steady` twice in `runtime`, and counts the allocations of the second time.
 fn allocations(runtime: &tokio::runtime::Runtime, mut steady: impl AsyncFnMut()) -> u64 {
     runtime.block_on(steady());

@@ -2,11 +2,13 @@
 //! Each file shows one thing; `pair` holds the two stacks that most of them use, `far_end` the peer
 //! that is played by hand in the others.
 
+mod acknowledging;
 mod close;
 mod closed_window;
 mod connect;
 mod devices;
 mod echo;
+mod endings;
 mod far_end;
 mod handshakes;
 mod idle;

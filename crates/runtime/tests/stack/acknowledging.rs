@@ -1,0 +1,145 @@
+//! Shows when arriving text is acknowledged: at once, with the second segment, or with some delay.
+//! The far end is played by hand with raw packets, on tokio's paused clock.
+
+use std::time::Duration;
+
+use synack::{ConnectionConfig, TcpStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::far_end::{FarEnd, settle};
+use crate::pair::Family;
+
+/// The longest that an ACK waits (DACK-2).
+const DELAY: Duration = Duration::from_millis(40);
+/// Octets of a full-sized segment.
+const FULL: usize = 1_400;
+
+/// A connection that is past its first 16 segments, each of which was acknowledged at once
+/// (DACK-6). The stack's task reads whatever comes.
+async fn seasoned(family: Family) -> (FarEnd, tokio::io::WriteHalf<TcpStream>) {
+    let (far, stream) = configured(family, ConnectionConfig::default()).await;
+    let (mut read, write) = tokio::io::split(stream);
+    tokio::spawn(async move { tokio::io::copy(&mut read, &mut tokio::io::sink()).await });
+    (far, write)
+}
+
+async fn configured(family: Family, config: ConnectionConfig) -> (FarEnd, TcpStream) {
+    let (stack, mut far) = FarEnd::with(family, |stack| stack.connection_config(config)).await;
+    let listener = stack.listen(far.host).await.unwrap();
+    let stream = far.open(&listener).await;
+    for segment in 0..16 {
+        assert_eq!(say(&mut far, FULL).await, 1, "segment {segment} of a new connection");
+    }
+    far.silent_for(Duration::from_secs(1)).await;
+    (far, stream)
+}
+
+/// Sends a segment; how many ACKs leave at once. The last one must acknowledge everything.
+async fn say(far: &mut FarEnd, len: usize) -> usize {
+    far.says(&vec![b'x'; len]);
+    settle().await;
+    let acks = far.sent();
+    for ack in &acks {
+        assert_eq!(ack.at, far.now());
+        assert!(ack.segment().is_empty());
+        assert_eq!(ack.segment().ack, Some(far.seq));
+    }
+    acks.len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn must_40_the_ack_of_an_odd_segment_waits_40_ms() {
+    for family in Family::BOTH {
+        let (mut far, _write) = seasoned(family).await;
+        for _ in 0..5 {
+            let arrived = far.now();
+            assert_eq!(say(&mut far, FULL).await, 0);
+            let ack = far.next().await;
+            assert_eq!(ack.at, arrived + DELAY);
+            assert_eq!(ack.segment().ack, Some(far.seq));
+            far.silent_for(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shld_18_every_second_full_segment_is_acknowledged_at_once() {
+    for family in Family::BOTH {
+        let (mut far, _write) = seasoned(family).await;
+        for pair in 0..10 {
+            assert_eq!(say(&mut far, FULL).await, 0, "pair {pair}");
+            far.silent_for(Duration::from_millis(39)).await;
+            assert_eq!(say(&mut far, FULL).await, 1, "pair {pair}");
+        }
+        // DACK-7: nothing is left to be said later.
+        far.silent_for(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dack_1_two_short_segments_make_no_full_ones() {
+    let (mut far, _write) = seasoned(Family::V4).await;
+    let arrived = far.now();
+    for _ in 0..3 {
+        assert_eq!(say(&mut far, FULL / 4).await, 0);
+    }
+    assert_eq!(far.next().await.at, arrived + DELAY, "after the first of them");
+    far.silent_for(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn must_59_segments_that_wait_together_have_one_ack() {
+    let (mut far, _write) = seasoned(Family::V4).await;
+    for _ in 0..10 {
+        far.says(&[b'x'; FULL]);
+    }
+    settle().await;
+    let acks = far.sent();
+    assert_eq!(acks.len(), 1);
+    assert_eq!(acks[0].segment().ack, Some(far.seq));
+    far.silent_for(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dack_4_an_ack_rides_on_text_that_is_written_meanwhile() {
+    let (mut far, mut write) = seasoned(Family::V4).await;
+    assert_eq!(say(&mut far, FULL).await, 0);
+    far.silent_for(Duration::from_millis(20)).await;
+    write.write_all(b"answer").await.unwrap();
+    settle().await;
+    let answer = far.sent().pop().unwrap();
+    assert_eq!(answer.segment().payload.to_vec(), b"answer");
+    assert_eq!(answer.segment().ack, Some(far.seq));
+    far.takes(&answer);
+    far.send(&far.ack());
+    far.silent_for(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dack_3_no_delay_for_a_gap_or_for_what_fills_it_or_for_an_old_duplicate_or_for_a_fin() {
+    let (mut far, _write) = seasoned(Family::V4).await;
+    let missing = far.text(&[b'x'; FULL]);
+    let before = far.seq;
+    far.seq += FULL as u32;
+    let behind = far.text(&[b'x'; FULL]);
+    for _ in 0..3 {
+        let answer = far.answer_to(&behind).await;
+        assert_eq!(answer.segment().ack, Some(before), "what is missing");
+    }
+    far.seq += FULL as u32;
+    assert_eq!(far.answer_to(&missing).await.segment().ack, Some(far.seq));
+    assert_eq!(far.answer_to(&missing).await.segment().ack, Some(far.seq));
+    assert_eq!(far.answer_to(&far.fin()).await.segment().ack, Some(far.seq + 1));
+    far.silent_for(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn must_40_no_configuration_makes_the_delay_500_ms() {
+    let ack_delay = Duration::from_secs(60);
+    let config = ConnectionConfig { ack_delay, ..ConnectionConfig::default() };
+    let (mut far, mut stream) = configured(Family::V4, config).await;
+    let arrived = far.now();
+    assert_eq!(say(&mut far, FULL).await, 0);
+    stream.read_exact(&mut [0; FULL]).await.unwrap();
+    assert_eq!(far.next().await.at, arrived + Duration::from_millis(499));
+}
