@@ -9,6 +9,8 @@ use synack_stack::programs::are_installed;
 use crate::network::{self, KERNEL, STACK};
 use crate::process::{Process, example};
 
+/// There are others called `nc`, with other options.
+const NC: &str = "nc.openbsd";
 const LEN: u64 = 16 << 20;
 const PORT: &str = "5000";
 
@@ -25,7 +27,7 @@ fn conversation() -> [Vec<u8>; 2] {
 
 /// `nc` closes its half after what it has read, and is patient with the other.
 fn nc(arguments: &[&str], input: &[u8]) -> Process {
-    let mut nc = Command::new("nc");
+    let mut nc = Command::new(NC);
     Process::start(nc.args(["-N", "-v", "-n", "-w", "60"]).args(arguments), input.to_vec())
 }
 
@@ -35,7 +37,7 @@ fn bare(host: &str) -> &str {
 
 #[test]
 fn nc_hears_from_echo_what_it_said() {
-    if !are_installed(&["nc"]) {
+    if !are_installed(&[NC]) {
         return;
     }
     synack_netns::test(|| {
@@ -52,7 +54,7 @@ fn nc_hears_from_echo_what_it_said() {
 
 #[test]
 fn nc_and_netcat_converse_when_netcat_opens() {
-    if !are_installed(&["nc"]) {
+    if !are_installed(&[NC]) {
         return;
     }
     synack_netns::test(|| {
@@ -76,7 +78,7 @@ fn nc_and_netcat_converse_when_netcat_opens() {
 
 #[test]
 fn nc_and_netcat_converse_when_nc_opens() {
-    if !are_installed(&["nc"]) {
+    if !are_installed(&[NC]) {
         return;
     }
     synack_netns::test(|| {
