@@ -73,7 +73,9 @@
 //!             }
 //!             carry(connection); // the last segment may have left: `Released`
 //!         }
-//!         outgoing.extend(core::iter::from_fn(|| endpoint.poll_transmit(now)));
+//!         while let Some((_link, packet)) = endpoint.poll_transmit(now) {
+//!             outgoing.push(packet);
+//!         }
 //!         // Then sleep until a packet comes, the application calls, or the earliest of these:
 //!         let _deadlines = connections.values().map(|connection| connection.deadline());
 //!         let _deadline = endpoint.deadline();

@@ -156,10 +156,8 @@ impl Driver {
     /// Sends what the endpoint itself has to send, up to the budget. Says whether there is more.
     pub(super) fn send_for_endpoint(&mut self, now: Instant) -> bool {
         for _ in 0..PACKETS_MAX {
-            let Some(packet) = self.endpoint.poll_transmit(now) else { break };
-            if let Some(link) = self.interfaces.route_to(packet.destination) {
-                self.reply(link, packet);
-            }
+            let Some((link, packet)) = self.endpoint.poll_transmit(now) else { break };
+            self.reply(link, packet);
         }
         self.endpoint.wants_transmit()
     }

@@ -202,18 +202,18 @@ impl Endpoint {
         }
     }
 
-    /// The next packet that the endpoint itself sends: a RST for a handshake whose listener was
-    /// closed, a SYN-ACK once more.
-    pub fn poll_transmit(&mut self, now: Instant) -> Option<TcpPacket> {
+    /// The next packet that the endpoint itself sends, and the link that it leaves by: a RST for a
+    /// handshake whose listener was closed, a SYN-ACK once more.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<(LinkId, TcpPacket)> {
         while let Some(reset) = self.syn_queue.poll_reset(now) {
             if self.allows_reset(now) {
                 return Some(reset);
             }
         }
-        let packet = self.syn_queue.poll_syn_ack(now)?;
+        let syn_ack = self.syn_queue.poll_syn_ack(now)?;
         self.counters.syn_acks_sent += 1;
         self.counters.syn_acks_retransmitted += 1;
-        Some(packet)
+        Some(syn_ack)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.

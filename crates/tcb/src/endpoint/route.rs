@@ -79,10 +79,10 @@ impl Endpoint {
             return self.route_to_half_open(now, key, packet);
         }
         if let Some(outcome) = self.time_wait.handle(now, &path, &packet.segment) {
-            return self.route_to_time_wait(now, &path, ownership, outcome, &packet);
+            return self.route_to_time_wait(now, link, ownership, outcome, &packet);
         }
         match self.listeners.find(packet.destination, ownership) {
-            Some(listener) => self.route_to_listener(now, path, listener, packet),
+            Some(listener) => self.route_to_listener(now, link, listener, packet),
             None if ownership == Ownership::Foreign => Route::Drop(DropReason::NotOurs),
             None => self.refuse(now, &path, &packet),
         }
@@ -146,15 +146,15 @@ impl Endpoint {
     fn route_to_time_wait(
         &mut self,
         now: Instant,
-        path: &FourTuple,
+        link: LinkId,
         ownership: Ownership,
         outcome: Outcome,
         packet: &TcpPacket,
     ) -> Route {
         let outcome = match outcome {
             Outcome::Reopen { last } => match self.listeners.find(packet.destination, ownership) {
-                Some(listener) => return self.reopen(now, *path, listener, last, packet),
-                None => self.time_wait.refuse(now, path),
+                Some(listener) => return self.reopen(now, link, listener, last, packet),
+                None => self.time_wait.refuse(now, &FourTuple::of_arriving(packet)),
             },
             outcome @ (Outcome::Reply(_) | Outcome::Drop(_)) => outcome,
         };
@@ -171,7 +171,7 @@ impl Endpoint {
     fn reopen(
         &mut self,
         now: Instant,
-        path: FourTuple,
+        link: LinkId,
         id: ListenerId,
         last: SeqNum,
         packet: &TcpPacket,
@@ -181,25 +181,26 @@ impl Endpoint {
             return Route::Drop(DropReason::SynQueueFull);
         }
         self.counters.time_wait_reused += 1;
-        let iss = self.numbers.isn_above(now, &path, last);
-        self.open_half(now, path, id, iss, packet)
+        let iss = self.numbers.isn_above(now, &FourTuple::of_arriving(packet), last);
+        self.open_half(now, link, id, iss, packet)
     }
 
     /// LISTEN.
     fn route_to_listener(
         &mut self,
         now: Instant,
-        path: FourTuple,
+        link: LinkId,
         id: ListenerId,
         packet: TcpPacket,
     ) -> Route {
+        let path = FourTuple::of_arriving(&packet);
         let Some(listener) = self.listeners.get_mut(id) else {
             return self.refuse(now, &path, &packet);
         };
         match listener.judge(now, &packet.segment) {
             Verdict::Open => {
                 let iss = self.numbers.isn(now, &path);
-                self.open_half(now, path, id, iss, &packet)
+                self.open_half(now, link, id, iss, &packet)
             }
             Verdict::Cookie => self.answer_with_cookie(now, path, id, &packet),
             Verdict::CheckCookie => self.take_cookie(now, path, id, packet),
@@ -212,11 +213,12 @@ impl Endpoint {
     fn open_half(
         &mut self,
         now: Instant,
-        path: FourTuple,
+        link: LinkId,
         id: ListenerId,
         iss: SeqNum,
         packet: &TcpPacket,
     ) -> Route {
+        let path = FourTuple::of_arriving(packet);
         let identity = self.identity(path, iss);
         let Some(listener) = self.listeners.get_mut(id) else {
             return Route::Drop(DropReason::NoConnection);
@@ -226,7 +228,7 @@ impl Endpoint {
         let syn_ack = record.syn_ack(now, config);
         let (retries_max, config) = (listener.retries_max(), config.clone());
         listener.on_half_open();
-        let key = self.syn_queue.insert(now, record, id, retries_max, config);
+        let key = self.syn_queue.insert(now, record, (id, link), retries_max, config);
         self.demux.insert(path, Target::HalfOpen(key));
         self.counters.syns_queued += 1;
         self.reply(now, syn_ack)

@@ -10,7 +10,7 @@ use super::ListenerId;
 use crate::config::ConnectionConfig;
 use crate::connection::{Connection, SynRecord, TransmitLimits};
 use crate::linked_slab::{Key, LinkedSlab, List};
-use crate::{FourTuple, Instant};
+use crate::{FourTuple, Instant, LinkId};
 
 /// A half-open handshake in the queue.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct HalfOpen {
     pub(crate) record: SynRecord,
     /// The listener whose place it takes.
     pub(crate) listener: ListenerId,
+    /// The link that its SYN came by, and that everything of it leaves by.
+    link: LinkId,
     /// What its connection will be configured with.
     pub(crate) config: Arc<ConnectionConfig>,
     retries_max: u8,
@@ -84,14 +86,14 @@ impl SynQueue {
         &mut self,
         now: Instant,
         mut record: SynRecord,
-        listener: ListenerId,
+        (listener, link): (ListenerId, LinkId),
         retries_max: u8,
         config: Arc<ConnectionConfig>,
     ) -> Key {
         record.sent_at = Some(now);
         let stage = Stage::Waiting(0);
         let due_at = now + interval(0);
-        let entry = HalfOpen { record, listener, config, retries_max, due_at, stage };
+        let entry = HalfOpen { record, listener, link, config, retries_max, due_at, stage };
         self.entries.push_back(&mut self.waiting[0], entry)
     }
 
@@ -138,7 +140,7 @@ impl SynQueue {
 
     /// The next SYN-ACK that leaves again. Its time runs from now: a device that was full costs one
     /// step of the back-off at most.
-    pub(crate) fn poll_syn_ack(&mut self, now: Instant) -> Option<TcpPacket> {
+    pub(crate) fn poll_syn_ack(&mut self, now: Instant) -> Option<(LinkId, TcpPacket)> {
         let key = self.owed.front()?;
         let entry = self.entries.get_mut(key)?;
         let record = &mut entry.record;
@@ -146,18 +148,18 @@ impl SynQueue {
         record.retransmissions = record.retransmissions.saturating_add(1);
         let step = record.retransmissions.min(LAST_STEP);
         entry.due_at = now + interval(step);
-        let packet = entry.record.syn_ack(now, &entry.config);
+        let packet = (entry.link, entry.record.syn_ack(now, &entry.config));
         self.move_to(key, Stage::Waiting(step));
         Some(packet)
     }
 
     /// The next RST of an aborted handshake, which is gone then.
-    pub(crate) fn poll_reset(&mut self, now: Instant) -> Option<TcpPacket> {
+    pub(crate) fn poll_reset(&mut self, now: Instant) -> Option<(LinkId, TcpPacket)> {
         let key = self.aborted.front()?;
-        let HalfOpen { record, config, .. } = self.remove(key)?;
+        let HalfOpen { record, config, link, .. } = self.remove(key)?;
         let mut connection = Connection::passive(now, &record, config);
         connection.abort(now);
-        connection.poll_transmit(now, TransmitLimits::SINGLE)
+        connection.poll_transmit(now, TransmitLimits::SINGLE).map(|reset| (link, reset))
     }
 
     /// When [`first_expired`](Self::first_expired) has something to do; not while only SYN-ACKs are

@@ -247,3 +247,29 @@ fn trap_64_the_window_of_the_last_ack_is_scaled_and_that_of_the_syn_is_not() {
     let id = host.accept(peer.ack(101, nxt).with_window(500));
     assert_eq!(host.connection(id).info().snd_wnd, 500 << 4);
 }
+
+#[test]
+fn sm_timer_3_sm_close_10_a_handshake_goes_on_by_the_link_that_its_syn_came_by() {
+    let prefix = |address: &str| address.parse().unwrap();
+    let on = |address, link| LinkAddress { prefix: prefix(address), link, mtu: 1_500 };
+    let links = [on("10.0.0.2/24", LinkId(0)), on("10.0.1.2/24", LinkId(1))];
+    for link in [LinkId(0), LinkId(1)] {
+        let mut host = Host::on(&links, EndpointConfig::default());
+        let listener = host.listen(80);
+        // From the network of the first link to the address of the first link.
+        let peer = Peer::new("10.0.0.1:4000", "10.0.0.2:80");
+        host.receive_by(link, peer.syn(100));
+        let syn_ack = host.only_sent();
+        let due = host.deadline().unwrap();
+        host.endpoint.handle_timeout(due);
+        let again = host.endpoint.poll_transmit(due);
+        assert_eq!(
+            again.map(|(link, packet)| (link, packet.segment.seq)),
+            Some((link, syn_ack.segment.seq))
+        );
+        host.endpoint.close_listener(due, listener);
+        let reset = host.endpoint.poll_transmit(due);
+        assert_eq!(reset.map(|(link, packet)| (link, packet.segment.is_rst())), Some((link, true)));
+        assert!(host.endpoint.poll_transmit(due).is_none());
+    }
+}

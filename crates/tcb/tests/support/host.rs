@@ -268,7 +268,7 @@ impl Host {
         // Only a loop of the host talking to itself would take so many.
         for _ in 0..10_000 {
             self.drain_connections();
-            while let Some(packet) = self.endpoint.poll_transmit(self.now) {
+            while let Some((_link, packet)) = self.endpoint.poll_transmit(self.now) {
                 self.send(packet);
             }
             let Some(packet) = self.looped.pop_front() else { return };

@@ -168,7 +168,7 @@ impl Network {
     pub(super) fn flush_endpoint(&mut self, host: HostId) -> Result<(), Violation> {
         let now = self.hosts[host.0].now(self.time);
         for _ in 0..FLUSH_MAX {
-            let Some(packet) = self.hosts[host.0].endpoint.poll_transmit(now) else {
+            let Some((_link, packet)) = self.hosts[host.0].endpoint.poll_transmit(now) else {
                 return Ok(());
             };
             self.reply(host, packet)?;

@@ -20,7 +20,7 @@ fn record(port: u16) -> SynRecord {
 }
 
 fn insert(queue: &mut SynQueue, now: Instant, port: u16, retries_max: u8) -> Key {
-    queue.insert(now, record(port), LISTENER, retries_max, Arc::default())
+    queue.insert(now, record(port), (LISTENER, LinkId(0)), retries_max, Arc::default())
 }
 
 /// Runs the queue dry: when each SYN-ACK left again, and when the last handshake was over. Seconds.
@@ -32,7 +32,7 @@ fn run(queue: &mut SynQueue) -> (Vec<u64>, u64) {
             assert!(queue.remove(key).is_some());
             over = seconds;
         }
-        while let Some(packet) = queue.poll_syn_ack(now) {
+        while let Some((_, packet)) = queue.poll_syn_ack(now) {
             assert!(packet.segment.is_syn() && packet.segment.ack.is_some());
             sent.push(seconds);
         }
@@ -90,11 +90,12 @@ fn sm_close_10_aborted_handshakes_owe_a_reset_each() {
     for port in 1..=3 {
         insert(&mut queue, START, port, 5);
     }
-    queue.insert(START, record(9), other, 5, Arc::default());
+    queue.insert(START, record(9), (other, LinkId(1)), 5, Arc::default());
     assert_eq!(queue.abort_all(LISTENER).len(), 3);
     for _ in 0..3 {
-        let reset = queue.poll_reset(START).unwrap().segment;
-        assert!(reset.is_rst());
+        let (link, reset) =
+            queue.poll_reset(START).map(|(link, reset)| (link, reset.segment)).unwrap();
+        assert!(reset.is_rst() && link == LinkId(0));
         assert_eq!((reset.seq, reset.ack), (SeqNum::new(0), Some(SeqNum::new(1))));
     }
     assert_eq!((queue.poll_reset(START), queue.len()), (None, 1));
