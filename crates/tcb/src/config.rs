@@ -142,6 +142,9 @@ pub struct ConnectionConfig {
     /// What governs how much may be in flight (RFC 9293 §3.8.2). CUBIC with HyStart++ by default
     /// (DEC-14).
     pub congestion: Arc<dyn CongestionFactory>,
+    /// Whether packets are spread over the round trip, in quanta of a millisecond (PACE-1). Off;
+    /// a controller that needs it, as BBR does, is paced whatever this says.
+    pub pacing: bool,
 }
 
 impl Default for ConnectionConfig {
@@ -171,6 +174,7 @@ impl Default for ConnectionConfig {
             dscp: 0,
             hop_limit: 64,
             congestion: Arc::new(Cubic::FACTORY),
+            pacing: false,
         }
     }
 }

@@ -24,11 +24,13 @@ pub enum Timer {
     UserTimeout,
     /// The peer's FIN is awaited though no reader will come (CLOSE-12).
     FinWait2,
+    /// What may leave waits for its turn (PACE-7).
+    Pacing,
 }
 
 impl Timer {
     /// Every timer, in the order of their discriminants.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Retransmit,
         Self::Persist,
         Self::SendOverride,
@@ -36,6 +38,7 @@ impl Timer {
         Self::KeepAlive,
         Self::UserTimeout,
         Self::FinWait2,
+        Self::Pacing,
     ];
 }
 

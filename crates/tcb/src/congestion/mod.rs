@@ -14,6 +14,7 @@
 
 mod cubic;
 mod hystart;
+pub(crate) mod pacing;
 mod rate;
 mod reno;
 mod restart_window;

@@ -2,12 +2,14 @@
 
 use synack_wire::SeqNum;
 
-use super::Connection;
+use super::{Connection, TransmitLimits};
 use crate::Instant;
+use crate::congestion::pacing::{self, Pacer};
 use crate::congestion::{
-    AckSample, Beginning, CongestionEvent, CongestionSignal, Inherited, SentSample,
+    AckSample, Beginning, BytesPerSecond, CongestionEvent, CongestionSignal, Inherited, SentSample,
 };
 use crate::recovery::AckOutcome;
+use crate::timers::Timer;
 
 impl Connection {
     /// The handshake settled the segment size: the controller begins anew.
@@ -30,6 +32,8 @@ impl Connection {
         let seed = seed(self.snd.iss, self.timestamps.offset);
         let beginning = Beginning { now, mss: self.smss(), seed, inherited };
         self.congestion = self.config.congestion.build(&beginning);
+        self.pacer = Pacer::default();
+        self.timers.stop(Timer::Pacing);
     }
 
     /// Tells the controller what loss recovery found in an ACK.
@@ -43,7 +47,7 @@ impl Connection {
             self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
         }
         if let Some(sample) = &outcome.sample {
-            let paced = self.congestion.pacing_rate().is_some();
+            let paced = self.pacing_rate().is_some();
             self.congestion.on_ack(&AckSample { paced, ..*sample });
         }
     }
@@ -65,6 +69,50 @@ impl Connection {
         // With nothing in flight cwnd has room, so it was not what sending waited for.
         let is_app_limited = in_flight_before == 0;
         self.congestion.on_sent(&SentSample { now, bytes, in_flight_before, is_app_limited });
+        if let Some(rate) = self.pacing_rate() {
+            self.pacer.on_sent(now, bytes, rate);
+        }
+    }
+
+    /// The rate that packets are paced at, if they are: the controller's own, or that of cwnd, once
+    /// a round trip was measured (PACE-1, PACE-4).
+    pub(super) fn pacing_rate(&self) -> Option<BytesPerSecond> {
+        if let Some(rate) = self.congestion.pacing_rate() {
+            return Some(rate);
+        }
+        let srtt = self.recovery.srtt().filter(|_| self.config.pacing)?;
+        let (cwnd, ssthresh) = (self.congestion.cwnd(), self.congestion.ssthresh());
+        Some(pacing::rate_of_window(cwnd, ssthresh, srtt))
+    }
+
+    /// What may leave in one packet: no more than a quantum of the pacing (PACE-3).
+    pub(super) fn paced(&self, limits: TransmitLimits) -> TransmitLimits {
+        if limits == TransmitLimits::SINGLE {
+            return limits;
+        }
+        let Some(rate) = self.pacing_rate() else { return limits };
+        let quantum = pacing::quantum(rate, self.smss());
+        TransmitLimits { super_segment_max: limits.super_segment_max.min(quantum) }
+    }
+
+    /// A packet came: if the pacer's timer is due, its visit serves for that too, so that timers
+    /// which fire late cost no rate while ACKs come.
+    pub(super) fn release_paced(&mut self, now: Instant) {
+        if self.timers.get(Timer::Pacing).is_some_and(|at| at <= now) {
+            self.timers.stop(Timer::Pacing);
+        }
+    }
+
+    /// Whether text that cwnd and the window let go must wait for its turn. If so, the timer runs.
+    pub(super) fn waits_for_pacer(&mut self, now: Instant) -> bool {
+        if self.timers.is_set(Timer::Pacing) {
+            return true;
+        }
+        let Some(rate) = self.pacing_rate() else { return false };
+        let quantum = pacing::quantum(rate, self.smss());
+        let Some(at) = self.pacer.wait(now, rate, quantum) else { return false };
+        self.timers.set(Timer::Pacing, at);
+        true
     }
 
     /// How many octets may still be put in flight. Source: RFC 5681 §3.1 (CC-1).

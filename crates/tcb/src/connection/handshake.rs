@@ -17,6 +17,7 @@ use super::{
 };
 use crate::config::ConnectionConfig;
 use crate::congestion::Beginning;
+use crate::congestion::pacing::Pacer;
 use crate::event::Events;
 use crate::info::Counters;
 use crate::recovery::LossRecovery;
@@ -228,6 +229,7 @@ impl Connection {
             sack_report: SackReport::default(),
             recovery: LossRecovery::new(iss),
             congestion: config.congestion.build(&beginning),
+            pacer: Pacer::default(),
             timers: TimerTable::default(),
             due: Obligations::default(),
             hold: Hold::default(),

@@ -32,6 +32,7 @@ pub use user::{Push, Unread};
 
 use crate::config::ConnectionConfig;
 use crate::congestion::CongestionController;
+use crate::congestion::pacing::Pacer;
 use crate::error::CloseReason;
 use crate::event::{EndpointEvent, Events, Release, SoftError, TimeWait, TimeWaitTimestamps};
 use crate::info::Counters;
@@ -86,6 +87,7 @@ pub struct Connection {
     sack_report: SackReport,
     recovery: LossRecovery,
     congestion: Box<dyn CongestionController>,
+    pacer: Pacer,
     timers: TimerTable,
     due: Obligations,
     hold: Hold,

@@ -36,6 +36,8 @@ impl Connection {
                 Timer::UserTimeout => self.on_user_timeout(now),
                 // SM-TIMER-13, CLOSE-12.
                 Timer::FinWait2 => self.end(CloseReason::Finished),
+                // PACE-7: what waited leaves with the next poll.
+                Timer::Pacing => {}
             }
         }
         self.send_buffer.shrink();

@@ -271,6 +271,9 @@ impl Connection {
         if !Arc::ptr_eq(&congestion, &config.congestion) {
             self.replace_controller(now);
         }
+        if self.pacing_rate().is_none() {
+            self.timers.stop(Timer::Pacing);
+        }
         if self.config.keep_alive != keep_alive {
             self.start_keep_alive(now);
         }
@@ -296,7 +299,7 @@ impl Connection {
             congestion: self.congestion.name(),
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
-            pacing_rate: self.congestion.pacing_rate(),
+            pacing_rate: self.pacing_rate(),
             pipe: self.recovery.in_flight(),
             srtt: self.recovery.srtt(),
             rttvar: self.recovery.rttvar(),

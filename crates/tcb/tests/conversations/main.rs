@@ -11,6 +11,7 @@ mod fast_retransmit;
 mod icmp;
 mod keep_alive;
 mod out_of_order_memory;
+mod pacing;
 mod patience;
 mod paws;
 mod retransmission_timer;

@@ -136,6 +136,8 @@ faults! {
     Aborts = "aborts", 80, applications::aborts;
     /// An application lets go.
     Drops = "drops", 80, applications::drops;
+    /// Another congestion controller, or pacing.
+    Controllers = "controllers", 600, hosts::controllers;
 }
 
 impl Fault {

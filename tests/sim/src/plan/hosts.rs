@@ -5,6 +5,7 @@ use core::time::Duration;
 use synack_tcb::{Nagle, SynCookies};
 
 use super::{Incident, Plan};
+use crate::Controller;
 use crate::device::Batching;
 use crate::host::HostId;
 use crate::streams::Dice;
@@ -47,6 +48,13 @@ pub(super) fn configuration(plan: &mut Plan, dice: &mut Dice) {
         config.quick_acks = dice.pick(&[0, 1, 16]);
         config.copy_below = dice.pick(&[0, 750, 65_536]);
         config.rto_min = dice.pick(&[20, 200, 1_000].map(Duration::from_millis));
+    }
+}
+
+pub(super) fn controllers(plan: &mut Plan, dice: &mut Dice) {
+    for host in &mut plan.hosts {
+        host.connection.congestion = dice.pick(Controller::ALL).factory();
+        host.connection.pacing = dice.chance(400);
     }
 }
 

@@ -85,6 +85,7 @@ impl Connection {
             | State::Closing
             | State::LastAck => {}
         }
+        self.release_paced(now);
         let mut arrival = self.arrival(&mut packet.segment, segments);
         self.check_acceptable(now, &mut arrival)?; // steps 8.1, 8.2
         self.check_reset(now, &arrival)?; // 8.3

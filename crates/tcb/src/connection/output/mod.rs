@@ -50,7 +50,9 @@ impl Connection {
             return self.poll_syn(now);
         }
         if self.state.sends_text() {
-            match self.next_text(now, limits) {
+            let is_urgent = self.due.retransmit;
+            match self.next_text(now, self.paced(limits)) {
+                Some(next) if self.must_wait(now, &next, is_urgent) => {}
                 Some(Next::Lost(lost)) => return Some(self.retransmission(now, lost)),
                 Some(Next::New(plan)) => return Some(self.new_text(now, plan)),
                 None => self.arm_send_timers(now),
@@ -60,6 +62,16 @@ impl Connection {
             return self.poll_probe(now).or_else(|| self.poll_ack(now));
         }
         self.poll_ack(now)
+    }
+
+    /// Whether what could leave is to wait for the pacer, as all text does but the first
+    /// retransmission of a recovery or a timeout, and a FIN alone (PACE-5, PACE-6).
+    fn must_wait(&mut self, now: Instant, next: &Next, is_urgent: bool) -> bool {
+        let is_paced = match next {
+            Next::Lost(_) => !is_urgent,
+            Next::New(plan) => plan.len > 0,
+        };
+        is_paced && self.waits_for_pacer(now)
     }
 
     /// What carries text next: what is lost, then what is new, then what is probably lost.
@@ -91,13 +103,13 @@ impl Connection {
 
     /// Whether what is lost, or in a recovery probably lost, may leave now.
     fn can_send_again(&self) -> bool {
-        self.cwnd_room() > 0 && self.recovery.may_send_again()
+        self.cwnd_room() > 0 && self.recovery.may_send_again() && !self.timers.is_set(Timer::Pacing)
     }
 
     /// Whether new text or a FIN may leave now.
     fn can_send_text(&self) -> bool {
         let Some(plan) = self.plan_text(TransmitLimits::SINGLE) else { return false };
-        plan.held.is_none()
+        plan.held.is_none() && !self.timers.is_set(Timer::Pacing)
     }
 
     /// Whether `poll_transmit` must be called to start a timer (persist, override).
@@ -108,6 +120,7 @@ impl Connection {
             && !self.timers.is_set(Timer::Retransmit)
             && !self.timers.is_set(Timer::Persist)
             && !self.timers.is_set(Timer::SendOverride)
+            && !self.timers.is_set(Timer::Pacing)
     }
 
     /// Whether the delayed-ACK timer is still to be started.

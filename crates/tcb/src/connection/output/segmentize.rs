@@ -15,7 +15,7 @@ use crate::timers::Timer;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TextPlan {
     /// Text in it.
-    len: u32,
+    pub(super) len: u32,
     /// Text in each segment of it.
     mss: u32,
     /// Whether the FIN rides on it.
