@@ -318,7 +318,7 @@ impl Connection {
     pub(super) fn establish(&mut self, now: Instant, echo: Option<u32>) {
         let retransmitted = self.handshake.retransmissions > 0;
         self.snd.on_syn_acked();
-        self.transition(StateEvent::SynAcked);
+        self.transition(now, StateEvent::SynAcked);
         let sent_at = self.handshake.syn_sent_at.filter(|_| !retransmitted);
         let timed = sent_at.map(|sent_at| now.since(sent_at));
         let rtt = timed.or_else(|| self.timestamps.echoed_rtt(now, echo?));

@@ -144,7 +144,8 @@ struct Waiting {
 /// What is to be told to the endpoint.
 #[derive(Clone, Debug, Default)]
 struct EndpointEvents {
-    time_wait: bool,
+    /// TIME-WAIT was entered then.
+    time_wait: Option<Instant>,
     released: bool,
     release: Release,
 }
@@ -173,8 +174,8 @@ impl Connection {
     /// Takes the next thing to carry to the endpoint. `Released` comes when nothing is left to
     /// send, not even a RST, and is the last.
     pub fn poll_endpoint_event(&mut self) -> Option<EndpointEvent> {
-        if core::mem::take(&mut self.endpoint_events.time_wait) {
-            return Some(EndpointEvent::TimeWait(self.time_wait()));
+        if let Some(entered) = self.endpoint_events.time_wait.take() {
+            return Some(EndpointEvent::TimeWait(self.time_wait(entered)));
         }
         let over = matches!(self.state, State::TimeWait | State::Closed);
         if !over || self.endpoint_events.released || self.owes_last_segment() {
@@ -214,18 +215,20 @@ impl Connection {
         self.opened == Opened::Passive
     }
 
-    /// Moves to another state; `event` must be one that the state allows.
-    fn transition(&mut self, event: StateEvent) {
-        let Some(next) = self.state.on(event) else {
-            debug_assert!(false, "{} does not know {event:?}", self.state);
-            return;
-        };
-        self.state = next;
-        if next == State::TimeWait {
+    /// Moves to another state that is not the end; `event` must be one that the state allows.
+    fn transition(&mut self, now: Instant, event: StateEvent) {
+        self.follow(event);
+        if self.state == State::TimeWait {
             // SM-ACK-11, SM-FIN-4, SM-FIN-6: the endpoint carries on.
             self.timers.stop_all();
-            self.endpoint_events.time_wait = true;
+            self.endpoint_events.time_wait = Some(now);
         }
+    }
+
+    fn follow(&mut self, event: StateEvent) {
+        let next = self.state.on(event);
+        debug_assert!(next.is_some(), "{} does not know {event:?}", self.state);
+        self.state = next.unwrap_or(self.state);
     }
 
     /// "Delete": cancels all timers, empties the queues, tells the application.
@@ -233,7 +236,7 @@ impl Connection {
         if self.state == State::Closed {
             return;
         }
-        self.transition(StateEvent::Ended);
+        self.follow(StateEvent::Ended);
         self.acks.clear();
         self.forget(reason);
     }
@@ -264,12 +267,12 @@ impl Connection {
     }
 
     /// What TIME-WAIT takes over (TW-13).
-    fn time_wait(&self) -> TimeWait {
+    fn time_wait(&self, entered: Instant) -> TimeWait {
         let timestamps =
             TimeWaitTimestamps { recent: self.timestamps.recent, offset: self.timestamps.offset };
         TimeWait {
             path: self.path,
-            entered: self.waiting.answered_at,
+            entered,
             snd_nxt: self.snd.nxt,
             ack_lowest: self.ack_lowest(),
             rcv_nxt: self.rcv.nxt,

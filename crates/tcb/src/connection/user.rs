@@ -204,7 +204,7 @@ impl Connection {
             State::SynReceived if self.send_buffer.len() > 0 => self.user.close_remembered = true,
             State::SynReceived | State::Established | State::CloseWait => {
                 self.begin_waiting(now);
-                self.transition(StateEvent::UserClose);
+                self.transition(now, StateEvent::UserClose);
                 self.start_user_timeout(now);
                 self.events |= Events::WRITABLE;
             }

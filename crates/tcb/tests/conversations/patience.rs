@@ -216,3 +216,21 @@ fn uto_1_in_syn_sent_it_ends_the_attempt() {
     host.advance(Duration::from_millis(1));
     assert_eq!(host.connection(id).close_reason(), Some(CloseReason::UserTimeout));
 }
+
+#[test]
+fn must_20_uto_1_a_fin_of_the_far_end_is_no_answer_to_what_it_leaves_unacknowledged() {
+    // One that the user timeout ends, and one that R2 does.
+    for (mut c, end_ms, end) in [
+        (Setup::default().open(), 300_000, CloseReason::UserTimeout),
+        (patient(Some(seconds(200))), 273_300, CloseReason::TimedOut),
+    ] {
+        c.write(1_000);
+        c.run_to(100_000);
+        c.fin();
+        assert_eq!(c.state(), State::CloseWait);
+        c.run_to(end_ms - 1);
+        assert_eq!(reason(&mut c), None);
+        c.run_to(end_ms);
+        assert_eq!(reason(&mut c), Some(end));
+    }
+}

@@ -176,12 +176,11 @@ impl Connection {
         if !self.state.owes_fin() || !self.snd.is_fin_acked() {
             return Ok(());
         }
-        self.waiting.answered_at = now;
         if self.state == State::LastAck {
             self.end(CloseReason::Finished);
             return Ok(());
         }
-        self.transition(StateEvent::FinAcked);
+        self.transition(now, StateEvent::FinAcked);
         self.start_fin_wait_2_timer(now);
         Ok(())
     }

@@ -22,8 +22,7 @@ impl Connection {
         self.reassembly.clear();
         self.sack_report = SackReport::default();
         self.acks.owe_now();
-        self.waiting.answered_at = now;
-        self.transition(StateEvent::PeerFin);
+        self.transition(now, StateEvent::PeerFin);
         self.events |= Events::PEER_CLOSED | Events::READABLE;
     }
 }

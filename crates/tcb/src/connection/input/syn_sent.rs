@@ -43,7 +43,7 @@ impl Connection {
         arrival.seg.seq += 1;
         arrival.seq += 1;
         let Some(ack) = ack else {
-            self.open_simultaneously(arrival);
+            self.open_simultaneously(now, arrival);
             return Ok(());
         };
         // SM-SYNSENT-7: ESTABLISHED; the ACK may be carried by text that waits.
@@ -64,9 +64,9 @@ impl Connection {
     }
 
     /// SM-SYNSENT-8: a SYN without an ACK of ours. Text or FIN with it waits for ESTABLISHED.
-    fn open_simultaneously(&mut self, arrival: &mut Arrival<'_>) {
+    fn open_simultaneously(&mut self, now: Instant, arrival: &mut Arrival<'_>) {
         self.snd.set_window(arrival.seq - 1, self.snd.iss, arrival.wnd);
-        self.transition(StateEvent::PeerSyn);
+        self.transition(now, StateEvent::PeerSyn);
         self.due.syn = true;
         if !arrival.seg.is_empty() {
             self.handshake.pending = Some(Box::new(core::mem::take(arrival.seg)));
