@@ -333,3 +333,19 @@ fn api_9_a_connection_that_is_over_owes_nothing() {
         assert!(!connection.wants_transmit(), "{segments}");
     }
 }
+
+#[test]
+fn sm_fin_2_close_8_a_fin_that_text_went_past_is_none() {
+    let mut c = Setup::default().open();
+    // A FIN behind 1000 octets that are missing; then those and 1000 more, which it denied.
+    let fin = c.template().with_control(Flags::FIN).with(|segment| segment.seq = c.irs + 1_001);
+    c.receive(fin);
+    let text = c.text_at(1, 2_000);
+    c.receive(text);
+    c.next = 2_001;
+    assert_eq!((c.state(), c.read()), (State::Established, 2_000));
+    // The stream ends where the far end says so now.
+    c.text(500);
+    c.fin();
+    assert_eq!((c.state(), c.read()), (State::CloseWait, 500));
+}

@@ -13,7 +13,12 @@ impl Connection {
     /// the ACK step came first, so an ACK of our FIN in the same segment has led to FIN-WAIT-2
     /// already (CLOSE-9, TRAP-53).
     pub(super) fn process_fin(&mut self, now: Instant) {
-        if self.rcv.fin != Some(self.rcv.nxt) || !self.state.takes_text() {
+        let Some(fin) = self.rcv.fin.filter(|_| self.state.takes_text()) else { return };
+        if fin < self.rcv.nxt {
+            // Text was taken beyond it, so it ends nothing; kept, it would in 4 GiB.
+            self.rcv.fin = None;
+        }
+        if fin != self.rcv.nxt {
             return;
         }
         self.rcv.nxt += 1;
