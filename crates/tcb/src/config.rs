@@ -121,7 +121,8 @@ pub struct ConnectionConfig {
     pub rto_min: Duration,
     /// The greatest RTO; at least 60 s (RTO-7). 120 s by default.
     pub rto_max: Duration,
-    /// The greatest interval between zero-window probes (ZWP-2). 60 s by default.
+    /// The greatest interval between zero-window probes, if that is at least an RTO (ZWP-2). 60 s
+    /// by default.
     pub persist_max: Duration,
     /// How long FIN-WAIT-2 lasts when no one will read (CLOSE-12). 60 s by default.
     pub fin_wait_2_timeout: Duration,
@@ -193,7 +194,7 @@ impl ConnectionConfig {
     /// What [`clamp`](Self::clamp) may change.
     fn bounded(&self) -> impl PartialEq + use<> {
         let buffers = (self.receive_buffer, self.send_buffer);
-        let times = (self.ack_delay, self.rto_min, self.rto_max, self.syn_r2);
+        let times = (self.ack_delay, self.rto_min, self.rto_max, self.syn_r2, self.keep_alive);
         (buffers, times, self.retransmissions_r1, self.dscp, self.hop_limit)
     }
 
@@ -206,6 +207,10 @@ impl ConnectionConfig {
         self.syn_r2 = self.syn_r2.max(Duration::from_mins(3));
         self.rto_min = self.rto_min.clamp(Duration::from_millis(1), Duration::from_secs(60));
         self.rto_max = self.rto_max.max(Duration::from_secs(60));
+        if let Some(KeepAlive { idle, interval, .. }) = &mut self.keep_alive {
+            *idle = (*idle).max(KeepAlive::TIME_MIN);
+            *interval = (*interval).max(KeepAlive::TIME_MIN);
+        }
         self.dscp &= 0x3f;
         self.hop_limit = self.hop_limit.max(1);
     }
@@ -220,6 +225,12 @@ pub struct KeepAlive {
     pub interval: Duration,
     /// Unanswered probes after which the connection is dead: 10 by default (KA-4).
     pub probes_max: u32,
+}
+
+impl KeepAlive {
+    /// The least idle time and the least time between probes: with none, a timer would be due as
+    /// soon as it was set, for ever.
+    pub const TIME_MIN: Duration = Duration::from_millis(1);
 }
 
 impl Default for KeepAlive {

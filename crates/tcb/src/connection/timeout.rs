@@ -116,12 +116,12 @@ impl Connection {
         self.waiting.probes = self.waiting.probes.saturating_add(1);
     }
 
-    /// How long until the next zero-window probe: one RTO, doubled for each before it (ZWP-1,
-    /// ZWP-2).
+    /// How long until the next zero-window probe: one RTO, doubled for each before it up to a cap,
+    /// and never less than one RTO (SHLD-29, ZWP-1, ZWP-2).
     pub(super) fn persist_interval(&self) -> Duration {
         let factor = 1u32.checked_shl(u32::from(self.waiting.probes)).unwrap_or(u32::MAX);
-        let interval = self.recovery.base_rto(self.rto_bounds()).saturating_mul(factor);
-        interval.min(self.config.persist_max)
+        let rto = self.recovery.base_rto(self.rto_bounds());
+        rto.saturating_mul(factor).min(self.config.persist_max.max(rto))
     }
 
     /// Source: RFC 9293 §3.8.4 (SM-TIMER-10, KA-1 to KA-9).

@@ -186,3 +186,22 @@ fn ka_9_probes_leave_in_established_close_wait_and_fin_wait_2_only() {
         assert!(again.len() > 5 && again.iter().all(|packet| packet.segment.is_fin()));
     }
 }
+
+#[test]
+fn ka_2_ka_3_times_of_zero_do_not_keep_the_host_busy() {
+    let zero = KeepAlive { idle: Duration::ZERO, interval: Duration::ZERO, probes_max: 1_000_000 };
+    // Idle, and with text that nobody acknowledges.
+    for len in [0, 100] {
+        let mut c = with(zero);
+        if len > 0 {
+            c.write(len);
+        }
+        let mut visits = 0;
+        while c.clock_ms() < 100 {
+            let due = c.host.deadline().unwrap();
+            c.host.advance(due.since(c.host.now));
+            visits += 1;
+            assert!(visits <= 100, "{visits} in {} ms", c.clock_ms());
+        }
+    }
+}

@@ -379,3 +379,16 @@ fn zwp_8_rto_8_text_that_a_probe_sent_again_times_nothing() {
     c.ack(1_002);
     assert_eq!(c.info().srtt, srtt);
 }
+
+#[test]
+fn zwp_2_shld_29_a_cap_below_the_rto_leaves_an_rto_between_probes() {
+    for cap_ms in [0, 1, 299] {
+        let cap = Duration::from_millis(cap_ms);
+        let mut c = closed_with(Setup::default().configured(|config| config.persist_max = cap));
+        for probe in 1..=10 {
+            let at_ms = 100 + 300 * probe;
+            c.until(at_ms, &[(at_ms, "[.] 1001:1002 ack 1")]);
+            c.receive(c.template());
+        }
+    }
+}
