@@ -315,6 +315,12 @@ impl Connection {
         mtu::effective_mss(self.negotiated.send_mss, self.mtu, self.path.is_ipv6(), options_len)
     }
 
+    /// How many SACK blocks a segment may have.
+    fn sack_blocks_max(&self) -> usize {
+        let options_len = self.negotiated.options_len();
+        mtu::sack_blocks_max(self.mtu, self.path.is_ipv6(), options_len)
+    }
+
     /// RMSS: the MSS that we advertised.
     fn advertised_mss(&self) -> u16 {
         mtu::advertised_mss(self.mtu, self.path.is_ipv6())

@@ -5,8 +5,7 @@
 /// Options are not subtracted: each sender takes off those of its own segments (RFC 6691 §2).
 /// Source: RFC 9293 §3.7.1 (MSS-1, MUST-67, IP-4).
 pub(crate) fn advertised_mss(mtu: u32, is_ipv6: bool) -> u16 {
-    let mss = mtu.saturating_sub(headers_len(is_ipv6)).max(u32::from(SEND_MSS_MIN));
-    u16::try_from(mss).unwrap_or(u16::MAX)
+    u16::try_from(segment_max(mtu, is_ipv6)).unwrap_or(u16::MAX)
 }
 
 /// The effective send MSS of a segment whose options take `options_len` octets.
@@ -14,21 +13,36 @@ pub(crate) fn advertised_mss(mtu: u32, is_ipv6: bool) -> u16 {
 /// `min(SendMSS + 20, MMS_S) - header`: what the peer takes and the link carries, less the options
 /// of this very segment. Source: RFC 9293 §3.7.1 (MUST-16, MSS-2, MSS-4); RFC 6691 §2 (TRAP-45).
 pub(crate) fn effective_mss(send_mss: u16, mtu: u32, is_ipv6: bool, options_len: u32) -> u32 {
-    let link = mtu.saturating_sub(headers_len(is_ipv6));
-    u32::from(send_mss).min(link).max(u32::from(SEND_MSS_MIN)).saturating_sub(options_len)
+    let link = segment_max(mtu, is_ipv6);
+    u32::from(send_mss).min(link).saturating_sub(options_len).max(1)
 }
 
-/// Octets of fixed IP and TCP header.
-const fn headers_len(is_ipv6: bool) -> u32 {
-    if is_ipv6 { 60 } else { 40 }
+/// How many SACK blocks a segment may have beside `options_len` octets of other options: as many as
+/// there is room for (RFC 2018 §3, SACK-3), and on the smallest links no more than leave some for
+/// text.
+pub(crate) fn sack_blocks_max(mtu: u32, is_ipv6: bool, options_len: u32) -> usize {
+    let room = segment_max(mtu, is_ipv6).saturating_sub(TEXT_MIN).min(OPTIONS_MAX);
+    // Each block takes eight octets, and the option four besides, padding included.
+    (room.saturating_sub(options_len + 4) / 8) as usize
+}
+
+/// Octets of text and options that a packet takes.
+fn segment_max(mtu: u32, is_ipv6: bool) -> u32 {
+    let headers_len = if is_ipv6 { 60 } else { 40 };
+    mtu.saturating_sub(headers_len)
 }
 
 /// Send MSS when the peer names none (RFC 9293 §3.7.1, MUST-15).
 pub(crate) const SEND_MSS_IPV4: u16 = 536;
 /// Likewise over IPv6.
 pub(crate) const SEND_MSS_IPV6: u16 = 1_220;
-/// The least send MSS that is believed: 40 octets of options leave 48 of text (MSS-3).
+/// The least send MSS that is believed: 40 octets of options leave 48 of text (MSS-3). A link may
+/// take less: IPv4 packets of 68 octets leave 28 (RFC 791 §3.2).
 pub(crate) const SEND_MSS_MIN: u16 = 88;
+/// Octets of options that a TCP header takes (RFC 9293 §3.1).
+const OPTIONS_MAX: u32 = 40;
+/// Text for which SACK blocks leave room: with less, they would slow down what they report about.
+const TEXT_MIN: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -37,7 +51,7 @@ mod tests {
     #[test]
     fn mss_1_the_advertised_mss_is_the_mtu_less_the_fixed_headers() {
         for (mtu, is_ipv6, mss) in
-            [(1_500, false, 1_460), (1_500, true, 1_440), (65_535, false, 65_495), (68, false, 88)]
+            [(1_500, false, 1_460), (1_500, true, 1_440), (65_535, false, 65_495), (68, false, 28)]
         {
             assert_eq!(advertised_mss(mtu, is_ipv6), mss);
         }
@@ -51,8 +65,22 @@ mod tests {
             ("the link is smaller", 9_000, 1_500, true, 12, 1_428),
             ("the peer is smaller", 536, 1_500, false, 0, 536),
             ("the floor", 88, 1_500, false, 40, 48),
+            ("the smallest link", 1_460, 68, false, 20, 8),
         ] {
             assert_eq!(effective_mss(send_mss, mtu, is_ipv6, options), mss, "{case}");
+        }
+    }
+
+    #[test]
+    fn sack_3_as_many_blocks_as_fit_and_on_small_links_no_more_than_leave_room_for_text() {
+        for (mtu, is_ipv6, options, blocks) in [
+            (1_500, false, 0, 4),
+            (1_500, true, 12, 3),
+            (128, false, 12, 3),
+            (68, false, 0, 2),
+            (68, false, 12, 0),
+        ] {
+            assert_eq!(sack_blocks_max(mtu, is_ipv6, options), blocks, "{mtu}, {options}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The size of segments (MSS-*): what is advertised, what is believed, what options take away.
 //! Far ends with every kind of MSS option receive text; the host's SYNs are looked at as well.
 
+use synack_tcb::{EndpointConfig, LinkAddress, LinkId};
 use synack_wire::{Options, TcpPacket};
 
-use crate::support::{Change, Conversation, Opener, Setup};
+use crate::support::{Change, Conversation, Host, Opener, Setup};
 
 /// A far end with this MSS option and no other.
 fn with_mss(mss: Option<u16>) -> Setup {
@@ -120,4 +121,35 @@ fn must_5_an_mss_option_on_a_later_segment_is_read_and_changes_nothing() {
     c.receive(c.template().with_options(late));
     c.write(1_500);
     c.expect(&["[.] 1:1001 ack 1", "[P.] 1001:1501 ack 1"]);
+}
+
+#[test]
+fn must_16_mss_2_no_packet_is_longer_than_the_link_takes() {
+    for mtu in (68..=128).chain([576]) {
+        for setup in [with_mss(Some(1_460)), Setup::sack(), Setup::timestamps()] {
+            let setup = setup.offering(|options| options.sack_permitted = true);
+            let prefix = ipnet::IpNet::new(setup.addresses.1.parse().unwrap(), 24).unwrap();
+            let link = LinkAddress { prefix, link: LinkId(0), mtu };
+            let mut host = Host::on(&[link], EndpointConfig::default());
+            host.listen(80);
+            let syn_ack = setup.begin(&mut host);
+            assert!(syn_ack.len() <= mtu as usize);
+            assert_eq!(syn_ack.segment.options.mss, Some(mtu as u16 - 40));
+            let setup = Setup { iss: syn_ack.segment.seq.get(), ..setup };
+            let mut c = setup.finish(host, setup.peer(), &syn_ack);
+            // Four gaps to report, and more text than one window takes.
+            for seq in [11, 31, 51, 71] {
+                c.receive(c.text_at(seq, 10));
+            }
+            c.write(5_000);
+            while c.acked <= 5_000 {
+                for packet in c.packets() {
+                    assert!(packet.len() <= mtu as usize, "{mtu}: {packet}");
+                    c.acked = c.acked.max(packet.segment.end() - c.iss);
+                }
+                c.receive(c.text_at(11, 10));
+                c.ack(c.acked);
+            }
+        }
+    }
 }

@@ -93,7 +93,7 @@ impl Connection {
             options.timestamps = Some(self.timestamps.option(now, Echo::Recent));
         }
         if self.negotiated.sack && self.sack_report.is_due() {
-            let blocks_max = if self.negotiated.timestamps { 3 } else { 4 };
+            let blocks_max = self.sack_blocks_max();
             let ranges = self.reassembly.ranges(self.rcv.nxt, self.received);
             options.sack = self.sack_report.take_blocks(blocks_max, ranges);
         }
