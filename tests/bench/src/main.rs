@@ -1,11 +1,16 @@
 //! `synack-bench`: measures synack beside its peers and the ceiling of the machine.
 
+mod clock;
 mod kernel;
+mod kernel_tcp;
+mod paper;
 mod peers;
 mod protocol;
 mod serve;
+mod spread;
 mod stacks;
 mod tun;
+mod wan;
 
 use clap::{Parser, Subcommand};
 
@@ -24,6 +29,8 @@ enum Command {
     Peers(peers::Arguments),
     /// Serve the protocol of the benchmarks on synack behind a TUN device
     Serve(serve::Arguments),
+    /// Measure TCPs over emulated paths with delay, loss and reordering
+    Wan(wan::Arguments),
     /// Be one of the stacks that `peers` measures
     #[command(subcommand, hide = true)]
     Stack(stacks::Stack),
@@ -34,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Wan(arguments) => wan::run(&arguments),
         Command::Stack(stack) => stacks::run(stack),
     }
 }

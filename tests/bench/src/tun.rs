@@ -75,6 +75,12 @@ impl Tun {
     }
 }
 
+impl From<Tun> for File {
+    fn from(tun: Tun) -> Self {
+        tun.file
+    }
+}
+
 impl AsFd for Tun {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()

@@ -12,6 +12,14 @@ pub struct Controller {
     factory: fn() -> Arc<dyn CongestionFactory>,
 }
 
+impl PartialEq for Controller {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Controller {}
+
 impl Controller {
     /// All there are. A new one is a line here.
     pub const ALL: &[Self] = &[

@@ -1,9 +1,10 @@
 //! The outcomes on paper: a table to read, or JSON to compute with.
 
 use bytesize::ByteSize;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 
 use super::cell::{Cell, Outcome, ip_version};
+use crate::paper::sheet;
 
 const HEADINGS: [&str; 8] =
     ["MTU", "IP", "direction", "octets", "seconds", "Gbit/s", "sent again", "outcome"];
@@ -25,13 +26,7 @@ pub(super) fn print_json(rows: &[(Cell, Outcome)], len: usize) {
 }
 
 fn table(rows: &[(Cell, Outcome)], len: usize) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(HEADINGS);
-    for column in NUMBERS {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let mut table = sheet(&HEADINGS, &NUMBERS);
     table.add_rows(rows.iter().map(|(cell, outcome)| cells(*cell, outcome, len)));
     table
 }

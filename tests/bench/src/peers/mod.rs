@@ -14,7 +14,6 @@
 
 mod affinity;
 mod client;
-mod clock;
 mod measure;
 mod network;
 mod process;
@@ -27,7 +26,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use nix::sys::resource::{self, Resource};
 
 use self::measure::Test;
@@ -35,6 +34,7 @@ use self::network::Network;
 use self::results::Results;
 use self::running::Running;
 use self::subject::Subject;
+use crate::paper;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -166,9 +166,7 @@ fn warn(progress: &ProgressBar, message: &str) {
 fn progress_bar(arguments: &Arguments, subjects: usize) -> ProgressBar {
     let tests = |round| arguments.tests.iter().filter(|test| test.is_due(round)).count();
     let runs: usize = (0..arguments.rounds.get()).map(tests).sum();
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} [{elapsed}, {eta} left]")
-        .expect("the template is well formed");
-    ProgressBar::new(((runs + 1) * subjects) as u64).with_style(style)
+    paper::progress_bar(((runs + 1) * subjects) as u64)
 }
 
 /// The memory test holds 10,000 connections; the limit is inherited by the stacks.
@@ -177,7 +175,8 @@ fn raise_open_files() -> anyhow::Result<()> {
     resource::setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("cannot raise the open files")
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Reads a time from a command line.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     Duration::try_from_secs_f64(seconds)
         .ok()

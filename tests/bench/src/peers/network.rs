@@ -4,9 +4,10 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use anyhow::Context;
-use synack_netns::{Interface, Namespace, Prefix, set_sysctl};
+use synack_netns::{Interface, Namespace};
 
 use super::subject::Link;
+use crate::kernel_tcp::{self, join};
 use crate::tun::{Framing, Tun};
 
 /// The device that a stack is given.
@@ -28,7 +29,7 @@ impl Network {
     /// When the kernel refuses a namespace, a device or a setting.
     pub(super) fn new(link: Link, mtu: u16) -> anyhow::Result<Self> {
         let client = Namespace::new()?;
-        client.run(|| SETTINGS.iter().try_for_each(set))?;
+        client.run(kernel_tcp::tune)?;
         let stack = match link {
             Link::Tun => {
                 client.run(|| make_tun(mtu)).context("cannot make the TUN device")?;
@@ -78,32 +79,7 @@ fn make_veth(mtu: u16, stack: &Namespace) -> io::Result<()> {
     join(&ours, mtu, CLIENT)
 }
 
-fn join(device: &Interface, mtu: u16, address: Ipv4Addr) -> io::Result<()> {
-    device.set_mtu(u32::from(mtu))?;
-    device.set_up()?;
-    let prefix = Prefix::new(address.into(), PREFIX_BITS);
-    device.add_address(prefix.expect("an IPv4 address has more bits than the prefix"))
-}
-
-fn set((name, value): &(&str, &str)) -> anyhow::Result<()> {
-    set_sysctl(name, value).with_context(|| format!("cannot set {name}"))
-}
-
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 const STACK: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
-const PREFIX_BITS: u8 = 16;
 /// What Linux gives a TUN device.
 const QUEUE_PACKETS: u32 = 500;
-
-/// Of the client's TCP: many ports, but none of the protocol's, large windows, no TIME-WAIT to run
-/// out of ports, nothing learned from the connections before.
-const SETTINGS: [(&str, &str); 8] = [
-    ("net.ipv4.ip_local_port_range", "1100 65500"),
-    ("net.ipv4.ip_local_reserved_ports", "9001-9004"),
-    ("net.ipv4.tcp_max_tw_buckets", "0"),
-    ("net.ipv4.tcp_rmem", "4096 131072 33554432"),
-    ("net.ipv4.tcp_wmem", "4096 65536 33554432"),
-    ("net.ipv4.tcp_max_syn_backlog", "8192"),
-    ("net.ipv4.tcp_no_metrics_save", "1"),
-    ("net.core.somaxconn", "8192"),
-];

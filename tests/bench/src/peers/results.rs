@@ -2,6 +2,7 @@
 
 use super::measure::{Figure, Test};
 use super::subject::Subject;
+use crate::spread::{Spread, spread};
 
 /// Every figure of every round.
 #[derive(Default)]
@@ -39,14 +40,6 @@ pub(super) struct Row {
     pub(super) of_smoltcp: Option<f64>,
     /// Medians of what else was seen.
     pub(super) details: Vec<(&'static str, f64)>,
-}
-
-/// How a figure is spread over the rounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spread {
-    pub(super) median: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
 }
 
 impl Results {
@@ -131,14 +124,6 @@ fn details(samples: &[&Sample]) -> Vec<(&'static str, f64)> {
         .collect()
 }
 
-fn spread(values: impl Iterator<Item = f64>) -> Option<Spread> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let (min, max) = (*values.first()?, *values.last()?);
-    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-    Some(Spread { median: f64::midpoint(low, high), min, max })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,11 +175,5 @@ mod tests {
         let rows = results.rows();
         let broken = rows.iter().find(|row| row.stack == "broken").unwrap();
         assert_eq!((broken.rounds, broken.failures, broken.spread), (0, 1, None));
-    }
-
-    #[test]
-    fn the_median_of_an_even_count_lies_between_the_middle_two() {
-        assert!(is_close(spread([4.0, 1.0, 2.0, 3.0].into_iter()).map(|it| it.median), 2.5));
-        assert_eq!(spread([].into_iter()), None);
     }
 }

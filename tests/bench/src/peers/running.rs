@@ -10,7 +10,8 @@ use anyhow::{Context, bail};
 use super::measure::Test;
 use super::network::{self, Network};
 use super::subject::{Link, Subject};
-use super::{Setting, client, clock, process};
+use super::{Setting, client, process};
+use crate::clock;
 
 /// A stack that was started, and is killed when this is dropped.
 pub(super) struct Running {

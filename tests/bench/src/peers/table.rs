@@ -1,8 +1,10 @@
 //! The results on paper: a table to read, or JSON to compute with.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::Table;
 
-use super::results::{Row, Spread};
+use super::results::Row;
+use crate::paper::{number, sheet};
+use crate::spread::Spread;
 
 const HEADINGS: [&str; 8] =
     ["test", "stack", "median", "unit", "min .. max", "of ceiling", "of smoltcp", "besides"];
@@ -28,13 +30,7 @@ pub(super) fn print_json(rows: &[Row], mtu: u16) -> anyhow::Result<()> {
 }
 
 fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(HEADINGS);
-    for column in NUMBERS {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let mut table = sheet(&HEADINGS, &NUMBERS);
     let mut quantity = "";
     for row in rows {
         if row.quantity != quantity && !quantity.is_empty() {
@@ -69,16 +65,6 @@ fn cells(row: &Row) -> [String; HEADINGS.len()] {
         ratio(row.of_smoltcp),
         besides.join(", "),
     ]
-}
-
-/// About three digits, whatever the size.
-fn number(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 1.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
 }
 
 fn json(row: &Row, mtu: u16) -> serde_json::Value {
@@ -140,11 +126,5 @@ mod tests {
         let failed = Row { rounds: 0, spread: None, of_ceiling: None, details: vec![], ..row() };
         assert_eq!(cells(&failed)[2], "failed");
         assert!(json(&failed, 1500)["median"].is_null());
-    }
-
-    #[test]
-    fn numbers_keep_about_three_digits() {
-        let texts = [97_712.4, 12.55, 1.234, 0.0471].map(number);
-        assert_eq!(texts, ["97712", "12.6", "1.23", "0.047"]);
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use anyhow::anyhow;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{self, Medium, TunTapInterface};
-use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
+use smoltcp::socket::tcp::{CongestionControl, Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{HardwareAddress, IpCidr};
 
@@ -88,6 +88,8 @@ impl Server {
     fn listen(&mut self, service: Service) -> anyhow::Result<()> {
         let ring = || SocketBuffer::new(vec![0; self.buffer]);
         let mut socket = Socket::new(ring(), ring());
+        // Its default, unless CUBIC is compiled in, as it is here for `wan`.
+        socket.set_congestion_control(CongestionControl::None);
         socket.listen(service.port()).map_err(|error| anyhow!("cannot listen: {error}"))?;
         let handle = self.sockets.add(socket);
         let connection =

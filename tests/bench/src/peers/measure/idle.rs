@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 
 use super::{Figure, ping_pong};
+use crate::clock;
 use crate::peers::running::Running;
-use crate::peers::{Setting, client, clock};
+use crate::peers::{Setting, client};
 
 pub(super) fn measure(stack: &Running, setting: &Setting) -> anyhow::Result<Vec<Figure>> {
     clock::pause(SETTLE);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Waits, for a stack to start or to settle.
+/// Waits: for a stack to start or to settle, for a transfer to go on.
 #[expect(clippy::disallowed_methods, reason = "a bench measures processes in real time")]
-pub(super) fn pause(duration: Duration) {
+pub(crate) fn pause(duration: Duration) {
     std::thread::sleep(duration);
 }
