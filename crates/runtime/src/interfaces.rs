@@ -104,6 +104,11 @@ impl Interfaces {
         self.links.iter().any(Interface::is_up)
     }
 
+    /// Whether packets wait for a device that still lives.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.links.iter().any(|link| link.is_up() && link.backlog.front().is_some())
+    }
+
     /// The numbers of all links.
     pub(crate) fn ids(&self) -> impl Iterator<Item = LinkId> + use<> {
         (0..u8::MAX).take(self.links.len()).map(LinkId)

@@ -219,7 +219,10 @@ impl Driver {
             return self.table.ready_len() == 0;
         }
         let is_wanted = self.has_handles && self.shutdown.is_none();
-        !is_wanted && self.table.is_empty() && self.listeners.iter().all(Option::is_none)
+        let is_empty = self.table.is_empty() && self.listeners.iter().all(Option::is_none);
+        // The last words of what is gone: a RST, or the ACK of a FIN.
+        let has_to_send = self.interfaces.has_backlog() || self.endpoint.wants_transmit();
+        !is_wanted && is_empty && !has_to_send
     }
 
     /// Ready when the next deadline has come already.

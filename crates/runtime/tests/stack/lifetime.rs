@@ -14,7 +14,8 @@ use synack::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use crate::pair::Pair;
+use crate::far_end::{FarEnd, settle};
+use crate::pair::{Family, Pair};
 
 #[tokio::test(start_paused = true)]
 async fn streams_live_on_when_the_handles_are_gone() {
@@ -109,6 +110,20 @@ async fn at_the_deadline_of_a_shutdown_the_rest_is_reset() {
         assert_eq!(server.read(&mut [0; 1]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     }
     assert_eq!(waiting.accept().await.unwrap_err().kind(), ErrorKind::NetworkDown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sm_close_10_a_stack_that_ends_resets_every_handshake_first() {
+    let (stack, mut far) = FarEnd::new(Family::V4).await;
+    let listener = stack.listen(far.host).await.unwrap();
+    for port in 5_000..5_100 {
+        far.socket.set_port(port);
+        assert!(far.answer_to(&far.syn()).await.segment().is_syn());
+    }
+    drop((listener, stack));
+    settle().await;
+    let resets = far.sent().iter().filter(|sent| sent.segment().is_rst()).count();
+    assert_eq!(resets, 100, "more than one turn sends");
 }
 
 #[tokio::test(start_paused = true)]

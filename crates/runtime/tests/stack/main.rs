@@ -10,6 +10,7 @@ mod devices;
 mod echo;
 mod endings;
 mod far_end;
+mod full_device;
 mod handshakes;
 mod idle;
 mod kinds;
