@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use synack_tcb::{LinkAddress, LinkId};
+use synack_tcb::{LinkAddress, LinkId, zone_of};
 
 use crate::buffer_pool::BufferPool;
 use crate::device::Device;
@@ -186,13 +186,6 @@ impl fmt::Debug for Interface {
             .field("backlog", backlog)
             .field("pool", pool)
             .finish_non_exhaustive()
-    }
-}
-
-fn zone_of(address: SocketAddr) -> u32 {
-    match address {
-        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => v6.scope_id(),
-        SocketAddr::V4(_) | SocketAddr::V6(_) => 0,
     }
 }
 

@@ -5,6 +5,8 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use synack_wire::TcpPacket;
 
+use crate::link::zone_of;
+
 /// Local and remote address and port, seen from this end.
 ///
 /// IPv4 addresses are held as IPv4-mapped IPv6 ones, which never occur on the wire, so a tuple is
@@ -30,7 +32,7 @@ impl FourTuple {
     /// The tuple of `local` and `remote`; the scope is that of whichever address is link-local.
     #[inline]
     pub fn new(local: SocketAddr, remote: SocketAddr) -> Self {
-        let scope = u64::from(scope(local).max(scope(remote)));
+        let scope = u64::from(zone_of(local).max(zone_of(remote)));
         let ports = u64::from(local.port()) << 16 | u64::from(remote.port());
         Self { local: words(local.ip()), remote: words(remote.ip()), rest: scope << 32 | ports }
     }
@@ -116,13 +118,6 @@ const fn words(address: IpAddr) -> Words {
 
 const fn address(words: Words) -> Ipv6Addr {
     Ipv6Addr::from_bits((words[0] as u128) << 64 | words[1] as u128)
-}
-
-const fn scope(address: SocketAddr) -> u32 {
-    match address {
-        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() => v6.scope_id(),
-        SocketAddr::V4(_) | SocketAddr::V6(_) => 0,
-    }
 }
 
 impl fmt::Debug for FourTuple {

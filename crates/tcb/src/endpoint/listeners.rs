@@ -4,7 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::addresses::{Ownership, zone_of};
+use super::addresses::Ownership;
+use crate::link::zone_of;
 use crate::listener::{Listener, ListenerId};
 
 /// What a listener listens on.

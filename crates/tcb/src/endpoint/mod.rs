@@ -16,7 +16,6 @@ use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 
 use addresses::Addresses;
-pub use addresses::{LinkAddress, LinkId};
 pub use connect::Open;
 pub use connection_id::ConnectionId;
 use connection_id::ConnectionIds;
@@ -36,6 +35,7 @@ use crate::error::ListenError;
 use crate::event::{EndpointEvent, Release};
 use crate::info::EndpointCounters;
 use crate::keyed_hash::{Draws, KeyedHash, Purpose};
+use crate::link::{LinkAddress, LinkId};
 use crate::linked_slab::Key;
 use crate::listener::{Listener, ListenerId, SynCookies, SynQueue};
 use crate::{FourTuple, Instant};

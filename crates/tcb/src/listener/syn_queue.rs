@@ -9,8 +9,9 @@ use synack_wire::TcpPacket;
 use super::ListenerId;
 use crate::config::ConnectionConfig;
 use crate::connection::{Connection, SynRecord, TransmitLimits};
+use crate::link::LinkId;
 use crate::linked_slab::{Key, LinkedSlab, List};
-use crate::{FourTuple, Instant, LinkId};
+use crate::{FourTuple, Instant};
 
 /// A half-open handshake in the queue.
 #[derive(Clone, Debug)]
