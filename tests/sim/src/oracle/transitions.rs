@@ -23,6 +23,8 @@ pub(super) fn judge(
         }
         Cause::Close => by_close(from).contains(&to),
         Cause::Detach => by_close(from).contains(&to) || to == State::Closed,
+        // SM-ABORT-4: there the application's part is over, and the endpoint goes on.
+        Cause::Abort if from == State::TimeWait => to == from,
         Cause::Abort => to == State::Closed,
         Cause::Timeout | Cause::Icmp => to == from || to == State::Closed,
         Cause::Stall
