@@ -169,11 +169,12 @@ fn sm_ack_8_trap_7_the_window_is_taken_from_the_newest_segment() {
     each_planned(Place::SENDS, with_text, |s, _| {
         let update =
             |s: &Stage, ack: u32, window: u16| s.ack().acking(s.snd_una + ack).with_window(window);
+        let older = |s: &Stage, window: u16| update(s, 1, window).at(s.rcv_nxt + 1);
         for (case, packet, window) in [
             ("the same numbers again", update(s, 0, 100), 100),
             ("a newer ACK", update(s, 2, 200), 200),
             ("an older ACK with the same number", update(s, 1, 300), 200),
-            ("a newer number with an older ACK that is a duplicate", update(s, 1, 400), 200),
+            ("a later number, and the ACK older than SND.UNA", older(s, 400), 200),
             ("the newest ACK once more", update(s, 2, 500), 500),
             ("a later number", update(s, 2, 600).at(s.rcv_nxt + 9), 600),
             ("an earlier number", update(s, 2, 700), 600),

@@ -177,6 +177,27 @@ fn sm_recv_6_a_read_stops_at_the_end_of_urgent_text() {
     });
 }
 
+#[test]
+fn sm_recv_6_the_boundary_stays_when_the_peer_has_closed() {
+    each(Place::HAS_PEER_FIN, |s, place| {
+        let mut before = Plan::new(s.plan.setting).stage(place.before_fin());
+        let s = &mut before;
+        let text = s.text(b"urgent, not").acking(s.snd_una).with(|s| s.urgent = Some(6));
+        s.rcv_nxt += 11;
+        s.takes(text, Fate::Used, [s.host_ack()]);
+        s.note_edge();
+        s.take_fin();
+        if place == Place::LastAck {
+            s.close();
+        }
+        s.is(place.seen());
+        assert_eq!(s.connection().info().urgent_left, 6);
+        assert_eq!(s.user_reads(), Ok(Some(b"urgent".to_vec())), "no further");
+        assert_eq!(s.user_reads(), Ok(Some(b", not".to_vec())));
+        assert_eq!(s.user_reads(), Ok(None));
+    });
+}
+
 fn reads_then_ends(s: &mut Stage, place: Place) {
     assert_eq!(s.user_reads_at_most(2), Ok(Some(b"un".to_vec())));
     assert_eq!(s.user_reads(), Ok(Some(b"read".to_vec())));

@@ -8,6 +8,7 @@ mod calls_data;
 mod calls_open;
 mod closed_listen;
 mod duplicates;
+mod early_close;
 mod fin_output;
 mod mishaps;
 mod reset_syn;

@@ -2,9 +2,9 @@
 //! One array holds what each does; every cell is run in every setting and looked at from outside.
 
 use synack_tcb::{CloseReason, DropReason, Events, State};
-use synack_wire::{Flags, TcpPacket};
+use synack_wire::{Flags, Options, TcpPacket};
 
-use crate::support::{Change, Fate, Place, Plan, SETTINGS, Said, Seen, Stage};
+use crate::support::{Change, Fate, Place, Plan, SETTINGS, Said, Seen, Setting, Stage};
 
 /// What a segment is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,6 +147,16 @@ fn table() -> [(Place, [Cell; 11]); 12] {
 
 #[test]
 fn sm_8_10_every_state_with_every_kind_of_segment() {
+    each_cell(Plan::new);
+}
+
+#[test]
+fn sm_8_10_the_same_with_timestamps() {
+    each_cell(|setting| Plan::new(setting).with_timestamps());
+}
+
+/// Runs each cell of the table in each setting, for conversations that begin like this.
+fn each_cell(plan: impl Fn(Setting) -> Plan) {
     let mut cells = 0;
     for setting in SETTINGS {
         for (place, row) in table() {
@@ -154,7 +164,7 @@ fn sm_8_10_every_state_with_every_kind_of_segment() {
                 let _said = Said(format!("{kind:?} in {place:?}, {setting:?}"));
                 let sends = Place::SENDS.contains(&place);
                 let text: &[u8] = if sends { b"unacknowledged" } else { b"" };
-                let mut stage = Plan::new(setting).with(|plan| plan.text = text).stage(place);
+                let mut stage = plan(setting).with(|plan| plan.text = text).stage(place);
                 check(&mut stage, place, kind, cell);
                 cells += usize::from(cell != Cell::None);
             }
@@ -170,8 +180,8 @@ fn packet(s: &Stage, place: Place, kind: Kind) -> TcpPacket {
     let opens = matches!(place, Place::SynReceivedPassive | Place::SynReceivedActive);
     let bare = if opens { s.ack() } else { s.ack().acking(s.snd_una) };
     let bare = match (place, opening) {
-        (Place::Listen, _) => s.syn(s.irs),
-        (_, true) => s.syn_ack(s.irs),
+        (Place::Listen, _) => offering(s, s.syn(s.irs)),
+        (_, true) => offering(s, s.syn_ack(s.irs)),
         (_, false) => bare,
     };
     let fin = bare.segment.control | Flags::FIN;
@@ -181,7 +191,7 @@ fn packet(s: &Stage, place: Place, kind: Kind) -> TcpPacket {
         Kind::ResetInWindow if place == Place::SynSent => s.rst(s.irs + 9).acking(s.snd_nxt),
         Kind::ResetExact => s.rst(s.rcv_nxt),
         Kind::ResetInWindow => s.rst(s.rcv_nxt + 1),
-        Kind::Syn if opening => s.syn(s.irs),
+        Kind::Syn if opening => offering(s, s.syn(s.irs)),
         Kind::Syn if place == Place::TimeWait => s.syn_ack(s.rcv_nxt + 1),
         Kind::Syn => s.syn(s.rcv_nxt + 1),
         Kind::NoAck => s.ack().without_ack(),
@@ -197,6 +207,12 @@ fn packet(s: &Stage, place: Place, kind: Kind) -> TcpPacket {
         }
         Kind::Fin => bare.with_control(fin),
     }
+}
+
+/// A SYN of the far end with everything that it offers.
+fn offering(s: &Stage, syn: TcpPacket) -> TcpPacket {
+    let timestamps = syn.segment.options.timestamps;
+    syn.with_options(Options { timestamps, ..s.plan.offer.clone() })
 }
 
 fn check(s: &mut Stage, place: Place, kind: Kind, cell: Cell) {
@@ -228,7 +244,13 @@ fn check(s: &mut Stage, place: Place, kind: Kind, cell: Cell) {
             assert_eq!(s.host.endpoint.half_open(), 0);
         }
         Cell::Answers(seen) => {
-            s.takes(packet, Fate::Used, [s.host_syn_ack()]);
+            s.host.receive(packet);
+            let answer = s.host.only_sent();
+            s.note_syn();
+            if place == Place::Listen {
+                s.note_clock(&answer.segment.options);
+            }
+            assert_eq!(answer, s.host_syn_ack());
             s.is(seen);
             s.told(Events::NONE);
         }

@@ -328,6 +328,34 @@ fn sm_timer_7_sws_5_text_that_a_small_window_holds_back_leaves_after_200_ms() {
 }
 
 #[test]
+fn sm_timer_7_text_before_a_fin_waits_for_a_small_window_too() {
+    for place in Place::OWES_FIN {
+        crate::support::each_setting(|setting| {
+            let before =
+                if place == Place::LastAck { Place::CloseWait } else { Place::Established };
+            let mut s = Plan::new(setting).stage(before);
+            s.plan.window = 100;
+            s.takes(s.ack(), Fate::Used, []);
+            s.write(&[b'x'; 150]);
+            s.user_closes();
+            if place == Place::Closing {
+                s.take_fin();
+            }
+            s.is(place.seen());
+            s.sent([]);
+            s.host.advance(ms(200) - INSTANT);
+            s.sent([]);
+            s.host.advance(INSTANT);
+            s.sent([s.host_segment(s.snd_nxt, Flags::NONE).with_text(&[b'x'; 100])]);
+            // The last of it, with the FIN, is held back by nothing but the window (TRAP-38).
+            s.snd_nxt += 100;
+            let last = s.host_text(s.snd_nxt, &[b'x'; 50]).with_control(Flags::PSH | Flags::FIN);
+            s.takes(s.ack(), Fate::Used, [last]);
+        });
+    }
+}
+
+#[test]
 fn sm_timer_9_tw_1_time_wait_lasts_twice_the_msl() {
     for msl in [30, 120] {
         let slow = |setting| Plan::new(setting).with(|plan| plan.endpoint.msl = seconds(msl));

@@ -1,8 +1,9 @@
 //! What a stage sends: the far end's templates, and what the host's answers must be, to the octet.
 
+use synack_tcb::State;
 use synack_wire::{Flags, Options, Segment, SeqNum, TcpPacket, Timestamps};
 
-use super::{Change, Stage};
+use super::{Change, Seen, Stage};
 
 /// What the far end sends: in order, acknowledging everything, unless it is changed.
 impl Stage {
@@ -116,10 +117,12 @@ impl Stage {
         self.host_segment(self.snd_nxt, Flags::RST).with_window(0)
     }
 
-    /// RST(ack) of a connection: `<SEQ=SEG.ACK><CTL=RST>`
+    /// RST(ack) of a connection: `<SEQ=SEG.ACK><CTL=RST>`. In SYN-SENT nothing is agreed on yet.
     pub(crate) fn host_rst_at(&self, ack: SeqNum) -> TcpPacket {
+        let agreed = self.host.seen(&self.peer) != Seen::In(State::SynSent);
         self.host_segment(ack, Flags::RST).with_window(0).with(|segment| {
             segment.ack = None;
+            segment.options.timestamps = segment.options.timestamps.filter(|_| agreed);
             segment.options.timestamps.iter_mut().for_each(|timestamps| timestamps.echo = 0);
         })
     }

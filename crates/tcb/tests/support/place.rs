@@ -104,6 +104,23 @@ impl Place {
         if self == Self::FinWait1 { Seen::In(State::Closing) } else { Seen::TimeWait }
     }
 
+    /// From where the far end's FIN leads here, or, for LAST-ACK, to CLOSE-WAIT before it.
+    pub(crate) fn before_fin(self) -> Self {
+        match self {
+            Self::CloseWait | Self::LastAck => Self::Established,
+            Self::Closing => Self::FinWait1,
+            Self::TimeWait => Self::FinWait2,
+            Self::Closed
+            | Self::Listen
+            | Self::SynSent
+            | Self::SynReceivedPassive
+            | Self::SynReceivedActive
+            | Self::Established
+            | Self::FinWait1
+            | Self::FinWait2 => panic!("no FIN came before {self:?}"),
+        }
+    }
+
     /// Where the ACK of our FIN leads; `None` if it ends the connection.
     pub(crate) fn after_ack_of_fin(self) -> Option<Seen> {
         if self == Self::FinWait1 {

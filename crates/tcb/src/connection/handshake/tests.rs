@@ -1,9 +1,11 @@
 //! Calls in SYN-RECEIVED after a passive open, which no user can make from outside.
 //! A connection is built from the record of its SYN, as an endpoint unfolds it.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::*;
+use crate::DropReason;
 use crate::error::{CloseReason, ReadError, WriteError};
 use crate::{Push, TransmitLimits};
 
@@ -42,11 +44,15 @@ fn segment(seq: SeqNum, ack: SeqNum, control: Flags) -> Segment {
 }
 
 fn arrives(connection: &mut Connection, segment: Segment) {
+    assert_eq!(handles(connection, segment), Ok(()));
+}
+
+fn handles(connection: &mut Connection, segment: Segment) -> Result<(), DropReason> {
     let (source, destination) = (connection.path.remote(), connection.path.local());
     let segment = Segment { window: 1_000, ..segment };
     let ip = IpFields::default();
     let packet = TcpPacket { source, destination, ip, segment_size: None, segment };
-    assert_eq!(connection.handle_packet(NOW, packet), Ok(()));
+    connection.handle_packet(NOW, packet)
 }
 
 #[test]
@@ -98,5 +104,32 @@ fn sm_recv_2_sm_send_3_a_read_waits_and_text_is_queued() {
         assert_eq!(connection.write(NOW, b"text", Push::Now), Ok(4));
         assert_eq!(sent(&mut connection), []);
         assert_eq!((connection.state(), connection.unsent()), (State::SynReceived, 4));
+    });
+}
+
+/// Nobody has the connection yet, so nobody is told that it was refused.
+#[test]
+fn sm_rst_1_sm_syn_1_what_returns_it_to_listen_is_no_failure() {
+    for (control, reason) in
+        [(Flags::RST, DropReason::Reset), (Flags::SYN, DropReason::ReturnToListen)]
+    {
+        each(|mut connection, _, irs| {
+            let segment = Segment { ack: None, ..segment(irs + 1, irs, control) };
+            assert_eq!(handles(&mut connection, segment), Err(reason));
+            assert_eq!(connection.state(), State::Closed);
+            assert_eq!(connection.close_reason(), Some(CloseReason::Finished));
+            assert_eq!(sent(&mut connection), []);
+            assert_eq!(connection.deadline(), None);
+        });
+    }
+}
+
+#[test]
+fn sm_status_2_status_names_the_state() {
+    each(|connection, _, _| {
+        let info = connection.info();
+        assert_eq!(info.state.to_string(), "SYN-RECEIVED");
+        assert_eq!((info.local, info.remote), (connection.path.local(), connection.path.remote()));
+        assert_eq!((info.snd_wnd, info.unacked, info.unsent, info.unread), (1_000, 1, 0, 0));
     });
 }
