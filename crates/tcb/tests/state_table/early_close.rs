@@ -1,4 +1,4 @@
-//! FIN-WAIT-1 that a CLOSE in SYN-RECEIVED led to, our SYN still unacknowledged (SM-CLOSE-4, TRAP-61).
+//! FIN-WAIT-1 reached by a CLOSE in SYN-RECEIVED, our SYN unacknowledged (SM-CLOSE-4, TRAP-61).
 //! Segments, calls and time reach a host whose user closed in the middle of a simultaneous open.
 
 use std::time::Duration;
