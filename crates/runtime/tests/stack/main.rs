@@ -15,6 +15,7 @@ mod handshakes;
 mod idle;
 mod kinds;
 mod lifetime;
+mod links;
 mod listen;
 mod other;
 mod pair;
