@@ -70,9 +70,9 @@ impl Connect {
         Self { bell, state: Connecting::Planned(Box::new(plan)), timeout: None }
     }
 
-    /// Connects from this address and port; an unspecified address, or port 0, leaves that part to
-    /// the stack.
-    pub fn from(self, local: SocketAddr) -> Self {
+    /// Connects from this address and port, as a bind before the connect does; an unspecified
+    /// address, or port 0, leaves that part to the stack.
+    pub fn bind(self, local: SocketAddr) -> Self {
         self.plan(|plan| plan.open.local = Some(local))
     }
 

@@ -50,14 +50,14 @@ async fn the_local_address_and_port_can_be_chosen() {
     let listener = pair.listen(80).await;
     let from = "10.0.0.77:1234".parse().unwrap();
     let (client, server) =
-        tokio::join!(pair.client.connect(pair.at(80)).from(from), listener.accept());
+        tokio::join!(pair.client.connect(pair.at(80)).bind(from), listener.accept());
     let client = client.unwrap();
     assert_eq!(client.local_addr().unwrap(), from);
     assert_eq!(client.peer_addr().unwrap(), pair.at(80));
     let (server, peer) = server.unwrap();
     assert_eq!(peer, from);
     assert_eq!(server.peer_addr().unwrap(), from);
-    let again = pair.client.connect(pair.at(80)).from(from).await.unwrap_err();
+    let again = pair.client.connect(pair.at(80)).bind(from).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::AddrInUse);
 }
 
@@ -79,7 +79,7 @@ async fn what_cannot_be_opened_says_why() {
     ] {
         let mut connect = pair.client.connect(remote.parse().unwrap());
         if let Some(from) = from {
-            connect = connect.from(from);
+            connect = connect.bind(from);
         }
         let error = connect.await.unwrap_err();
         assert_eq!(error.kind(), kind, "{remote}");

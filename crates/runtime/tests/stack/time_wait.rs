@@ -188,7 +188,7 @@ async fn tw_14_opening_the_four_tuple_from_our_side_waits_until_time_wait_is_ove
     let (stack, far, listener) = closed(Family::V4, None).await;
     drop(listener);
     let entered = far.now();
-    let connect = || stack.connect(far.socket).from(far.host);
+    let connect = || stack.connect(far.socket).bind(far.host);
     far.wait_until(entered + LASTS - MILLISECOND).await;
     assert_eq!(connect().await.unwrap_err().kind(), ErrorKind::AddrInUse);
     far.wait_until(entered + LASTS).await;
