@@ -66,6 +66,8 @@ pub struct StackBuilder {
     first: Plan,
     plans: Vec<(Box<dyn Device>, Plan)>,
     config: EndpointConfig,
+    /// What each connection gets, where that is said apart from `config`.
+    connection: Option<ConnectionConfig>,
     secret: Option<[u8; 32]>,
 }
 
@@ -191,9 +193,10 @@ impl StackBuilder {
         self
     }
 
-    /// What each connection gets unless told otherwise.
+    /// What each connection gets unless told otherwise; whether it is said before or after
+    /// [`config`](Self::config), it counts, and not what that says of connections.
     pub fn connection_config(mut self, config: ConnectionConfig) -> Self {
-        self.config.connection = Arc::new(config);
+        self.connection = Some(config);
         self
     }
 
@@ -214,7 +217,7 @@ impl StackBuilder {
     ///   operating system: initial sequence numbers would be a guess away (RFC 6528).
     pub fn spawn(self) -> io::Result<Stack> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
-        let Self { first, plans, config, secret } = self;
+        let Self { first, plans, mut config, connection, secret } = self;
         let are_addresses_lost = !first.addresses.is_empty();
         if plans.is_empty() || are_addresses_lost || plans.len() >= usize::from(LinkId::LOOPBACK.0)
         {
@@ -226,6 +229,9 @@ impl StackBuilder {
             return Err(invalid("a stack needs an address"));
         }
         let secret = secret.map_or_else(entropy, Ok)?;
+        if let Some(connection) = connection {
+            config.connection = Arc::new(connection);
+        }
         let (bell, other) = (Arc::new(Bell::new()), Arc::<OtherQueue>::default());
         let counters = Arc::new(Counters::new());
         let connection = Arc::clone(&config.connection);

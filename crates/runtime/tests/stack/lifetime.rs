@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use futures::task::AtomicWaker;
 use synack::{
-    BufferPool, Capabilities, Device, MemoryDevice, Outgoing, Received, Stack, StackError,
+    BufferPool, Capabilities, ConnectionConfig, Device, EndpointConfig, MemoryDevice, Outgoing,
+    Received, Stack, StackError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -230,6 +231,22 @@ async fn what_makes_no_stack_is_refused() {
         Stack::builder().device(device(67)).address(v4),
     ] {
         assert_eq!(builder.spawn().unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_connections_get_does_not_depend_on_the_order_of_the_calls() {
+    let of_all = || EndpointConfig { connections_max: 1, ..EndpointConfig::default() };
+    let of_each = || ConnectionConfig { hop_limit: 9, ..ConnectionConfig::default() };
+    for order in 0..2 {
+        let pair = Pair::with(Family::V4, |builder| match order {
+            0 => builder.config(of_all()).connection_config(of_each()),
+            _ => builder.connection_config(of_each()).config(of_all()),
+        });
+        let (client, server) = pair.connect().await;
+        assert_eq!((client.ttl().unwrap(), server.ttl().unwrap()), (9, 9), "order {order}");
+        let full = pair.client.connect(pair.at(80)).await.unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::QuotaExceeded, "order {order}");
     }
 }
 
