@@ -87,7 +87,7 @@ pub use stack::{Stack, StackBuilder};
 pub use stream::TcpStream;
 pub use synack_tcb::{
     CloseReason, ConnectError, ConnectionConfig, ConnectionInfo, DropReason, EndpointConfig,
-    KeepAlive, ListenError, ListenOn, ListenerConfig, Nagle, ReadError, SoftError, State,
-    SynCookies, WriteError,
+    EndpointCounters, KeepAlive, ListenError, ListenOn, ListenerConfig, Nagle, ReadError,
+    SoftError, State, SynCookies, WriteError,
 };
 pub use synack_wire::{ChecksumTrust, OptionFault, ParseError};

@@ -25,7 +25,9 @@ use std::task::{Context, Poll};
 pub(crate) use backlog::Backlog;
 use control::Shutdown;
 pub(crate) use control::{Bell, Request};
-use synack_tcb::{ConnectionId, Endpoint, EndpointConfig, EndpointEvent, Instant};
+use synack_tcb::{
+    ConnectionId, Endpoint, EndpointConfig, EndpointCounters, EndpointEvent, Instant,
+};
 use synack_wire::TcpPacket;
 use table::Table;
 use tokio::time::Sleep;
@@ -54,6 +56,8 @@ pub(crate) struct Driver {
     bell: Arc<Bell>,
     other: Arc<OtherQueue>,
     counters: Arc<Counters>,
+    /// What the endpoint had counted when that was shown last.
+    shown: EndpointCounters,
     /// Payloads shorter than this are copied: half of a receive block.
     copy_below: usize,
     /// Whether anyone can still ask for more than there is.
@@ -107,6 +111,7 @@ impl Driver {
             bell,
             other,
             counters,
+            shown: EndpointCounters::default(),
             copy_below,
             has_handles: true,
             shutdown: None,
@@ -129,6 +134,7 @@ impl Driver {
         if let Some(deadline) = self.endpoint.deadline() {
             self.wheel.arm(ENDPOINT_KEY, deadline);
         }
+        self.show_counters();
         if has_more || !self.loopback.is_empty() { Turn::More } else { Turn::Idle }
     }
 
@@ -143,6 +149,15 @@ impl Driver {
             self.answer(now, request);
         }
         self.visits = visits;
+    }
+
+    /// Shows what the endpoint counted, if that is more than was shown.
+    fn show_counters(&mut self) {
+        let counters = self.endpoint.counters();
+        if counters != self.shown {
+            self.shown = counters;
+            self.counters.show_endpoint(counters);
+        }
     }
 
     /// Calls everyone whose time has come.

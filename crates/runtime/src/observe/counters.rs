@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use synack_tcb::DropReason;
+use synack_tcb::{DropReason, EndpointCounters};
 use synack_wire::{OptionFault, ParseError};
+
+use crate::sync::{Mutex, lock};
 
 /// Written by the driver alone, read by anyone.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Counters {
     pub(crate) opened: Counter,
     pub(crate) released: Counter,
     pub(crate) panics: Counter,
+    /// What the endpoint counted by the end of a turn. None of it is counted for each packet.
+    endpoint: Mutex<EndpointCounters>,
 }
 
 /// A number with one writer: no locked instruction a packet.
@@ -95,6 +99,8 @@ pub struct StackStats {
     pub released: u64,
     /// Connections given up after a panic in their code: bugs.
     pub panics: u64,
+    /// Opens, handshakes, SYN cookies, resets for nobody, TIME-WAIT.
+    pub endpoint: EndpointCounters,
     drops: Box<[u64]>,
     parse_errors: Box<[u64]>,
     option_faults: Box<[u64]>,
@@ -156,7 +162,13 @@ impl Counters {
             opened: Counter::default(),
             released: Counter::default(),
             panics: Counter::default(),
+            endpoint: Mutex::default(),
         }
+    }
+
+    /// Shows what the endpoint counted.
+    pub(crate) fn show_endpoint(&self, counters: EndpointCounters) {
+        *lock(&self.endpoint) = counters;
     }
 
     /// Counts a segment that was not used.
@@ -191,6 +203,7 @@ impl Counters {
             opened: self.opened.get(),
             released: self.released.get(),
             panics: self.panics.get(),
+            endpoint: *lock(&self.endpoint),
             drops: all(&self.drops),
             parse_errors: all(&self.parse_errors),
             option_faults: all(&self.option_faults),

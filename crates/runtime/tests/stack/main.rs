@@ -20,6 +20,7 @@ mod listen;
 mod other;
 mod pair;
 mod silence;
+mod stats;
 mod stream;
 mod time_wait;
 mod unread;
