@@ -95,6 +95,35 @@ impl<T> LinkedSlab<T> {
         key
     }
 
+    /// Puts a value behind the entry at `key` on `list` and returns its place.
+    pub(crate) fn insert_after(&mut self, list: &mut List, key: Key, value: T) -> Key {
+        let new = self.push_back(list, value);
+        let next = self.next(key);
+        if next == Some(new) {
+            return new;
+        }
+        self.unlink(list, new);
+        let next = next.unwrap_or(NONE);
+        if let Some(slot) = self.slots.get_mut(new as usize) {
+            (slot.previous, slot.next) = (key, next);
+        }
+        self.set_next(list, key, new);
+        self.set_previous(list, next, new);
+        new
+    }
+
+    /// The entry in front of the one at `key` on its list.
+    pub(crate) fn previous(&self, key: Key) -> Option<Key> {
+        let previous = self.slots.get(key as usize)?.previous;
+        (previous != NONE).then_some(previous)
+    }
+
+    /// The entry behind the one at `key` on its list.
+    pub(crate) fn next(&self, key: Key) -> Option<Key> {
+        let next = self.slots.get(key as usize)?.next;
+        (next != NONE).then_some(next)
+    }
+
     /// Takes the entry at `key`, which is on `list`, out.
     pub(crate) fn remove(&mut self, list: &mut List, key: Key) -> Option<T> {
         self.get(key)?;
@@ -124,16 +153,20 @@ impl<T> LinkedSlab<T> {
         let Some(slot) = self.slots.get(key as usize) else { return };
         let (previous, next) = (slot.previous, slot.next);
         self.set_next(list, previous, next);
-        match self.slots.get_mut(next as usize) {
-            Some(slot) => slot.previous = previous,
-            None => list.back = previous,
-        }
+        self.set_previous(list, next, previous);
     }
 
     fn set_next(&mut self, list: &mut List, key: Key, next: Key) {
         match self.slots.get_mut(key as usize) {
             Some(slot) => slot.next = next,
             None => list.front = next,
+        }
+    }
+
+    fn set_previous(&mut self, list: &mut List, key: Key, previous: Key) {
+        match self.slots.get_mut(key as usize) {
+            Some(slot) => slot.previous = previous,
+            None => list.back = previous,
         }
     }
 }
@@ -153,6 +186,7 @@ mod tests {
     #[derive(Clone, Copy, Debug)]
     enum Operation {
         Push(usize),
+        Insert(usize),
         Remove(usize),
         Move(usize, usize),
     }
@@ -160,6 +194,7 @@ mod tests {
     fn operation() -> impl Strategy<Value = Operation> {
         prop_oneof![
             (0..2usize).prop_map(Operation::Push),
+            any::<usize>().prop_map(Operation::Insert),
             any::<usize>().prop_map(Operation::Remove),
             (any::<usize>(), 0..2usize).prop_map(|(at, to)| Operation::Move(at, to)),
         ]
@@ -188,6 +223,13 @@ mod tests {
                         held.push((slab.push_back(&mut lists[list], value), value));
                         model[list].push_back(value);
                     }
+                    Operation::Insert(at) if !held.is_empty() => {
+                        let (key, before) = held[at % held.len()];
+                        let list = usize::from(!model[0].contains(&before));
+                        let place = model[list].iter().position(|other| *other == before).unwrap();
+                        held.push((slab.insert_after(&mut lists[list], key, value), value));
+                        model[list].insert(place + 1, value);
+                    }
                     Operation::Remove(at) if !held.is_empty() => {
                         let (key, value) = held.swap_remove(at % held.len());
                         let list = usize::from(!model[0].contains(&value));
@@ -203,13 +245,17 @@ mod tests {
                         model[list].retain(|other| *other != value);
                         model[to].push_back(value);
                     }
-                    Operation::Remove(_) | Operation::Move(..) => {}
+                    Operation::Insert(_) | Operation::Remove(_) | Operation::Move(..) => {}
                 }
                 prop_assert_eq!(slab.len(), held.len());
                 prop_assert_eq!(slab.keys().count(), held.len());
                 for (list, model) in lists.iter().zip(&model) {
                     prop_assert_eq!(list.back().and_then(|key| slab.get(key)), model.back());
                     prop_assert!(values(&slab, *list).iter().eq(model));
+                    let forth = core::iter::successors(list.front(), |key| slab.next(*key));
+                    let back = core::iter::successors(list.back(), |key| slab.previous(*key));
+                    prop_assert!(forth.filter_map(|key| slab.get(key)).eq(model));
+                    prop_assert!(back.filter_map(|key| slab.get(key)).eq(model.iter().rev()));
                 }
             }
         }

@@ -5,13 +5,15 @@ use crate::Instant;
 /// What a connection may be waiting for.
 ///
 /// Each has one owner that sets it and one arm in `connection/timeout.rs`. Of `Retransmit`,
-/// `Persist` and `SendOverride` at most one runs (RFC 8985 §8, RACK-18; ZWP-10). TIME-WAIT is not
-/// here: it is the endpoint's.
+/// `Reorder`, `Persist` and `SendOverride` at most one runs (RFC 8985 §8, RACK-18; ZWP-10).
+/// TIME-WAIT is not here: it is the endpoint's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Timer {
     /// Something sent is unacknowledged (RFC 6298).
     Retransmit,
+    /// Something may be late, or lost (RFC 8985 §6.2 step 5).
+    Reorder,
     /// The peer's window is closed on something to send (RFC 9293 §3.8.6.1).
     Persist,
     /// Text is held back to avoid small segments (RFC 9293 §3.8.6.2.1).
@@ -30,8 +32,9 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer, in the order of their discriminants.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Retransmit,
+        Self::Reorder,
         Self::Persist,
         Self::SendOverride,
         Self::DelayedAck,

@@ -42,14 +42,24 @@ impl Connection {
             self.congestion.on_recovered(now, signal);
         }
         if let Some(flight_size) = outcome.lost {
-            self.signal_congestion(now, CongestionSignal::Loss, flight_size);
-            self.due.retransmit = true;
-            self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
+            self.begin_recovery(now, flight_size);
         }
         if let Some(sample) = &outcome.sample {
             let paced = self.pacing_rate().is_some();
             self.congestion.on_ack(&AckSample { paced, ..*sample });
         }
+    }
+
+    /// Fast recovery begins, while `flight_size` octets were unacknowledged.
+    pub(super) fn begin_recovery(&mut self, now: Instant, flight_size: u32) {
+        // What Limited Transmit sent, however long reordering lasted, does not count (CC-15).
+        let flight_size = flight_size.min(self.congestion.cwnd());
+        self.signal_congestion(now, CongestionSignal::Loss, flight_size);
+        if !self.congestion.governs_recovery() {
+            self.recovery.begin_reduction(self.congestion.ssthresh(), self.smss());
+        }
+        self.due.retransmit = true;
+        self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
     }
 
     /// Congestion was met while `flight_size` octets were unacknowledged.
@@ -117,7 +127,12 @@ impl Connection {
 
     /// How many octets may still be put in flight. Source: RFC 5681 §3.1 (CC-1).
     pub(super) fn cwnd_room(&self) -> u32 {
-        self.congestion.cwnd().saturating_sub(self.recovery.in_flight())
+        self.cwnd().saturating_sub(self.recovery.in_flight())
+    }
+
+    /// cwnd: the controller's, but while proportional rate reduction brings it down.
+    pub(super) fn cwnd(&self) -> u32 {
+        self.recovery.cwnd().unwrap_or_else(|| self.congestion.cwnd())
     }
 
     /// Sending begins again after an idle time longer than one RTO: cwnd proves nothing any more

@@ -8,6 +8,7 @@ use synack_wire::{Flags, IpFields, Segment, SeqNum, TcpPacket};
 
 use super::congestion::seed;
 use super::keep_alive::KeepAliveState;
+use super::loss_timers::LossDeadlines;
 use super::negotiate::{Offer, answer, offer};
 use super::timestamps::{Echo, TimestampState};
 use super::user::UserSide;
@@ -20,7 +21,7 @@ use crate::congestion::Beginning;
 use crate::congestion::pacing::Pacer;
 use crate::event::Events;
 use crate::info::Counters;
-use crate::recovery::LossRecovery;
+use crate::recovery::{Handshaken, LossRecovery};
 use crate::recv::{AckPolicy, ChallengeLimit, Reassembly, RecvBuffer, RecvSequence, SackReport};
 use crate::send::{SendBuffer, SendSequence};
 use crate::timers::{Timer, TimerTable};
@@ -231,6 +232,7 @@ impl Connection {
             congestion: config.congestion.build(&beginning),
             pacer: Pacer::default(),
             timers: TimerTable::default(),
+            loss: LossDeadlines::default(),
             due: Obligations::default(),
             hold: Hold::default(),
             waiting: Waiting { progress_at: now, answered_at: now, sent_at: now, probes: 0 },
@@ -323,7 +325,8 @@ impl Connection {
         let timed = sent_at.map(|sent_at| now.since(sent_at));
         let rtt = timed.or_else(|| self.timestamps.echoed_rtt(now, echo?));
         self.recovery.on_syn_acked();
-        self.recovery.on_established(rtt, self.handshake.timed_out);
+        let (timed_out, sack) = (self.handshake.timed_out, self.negotiated.sack);
+        self.recovery.on_established(now, Handshaken { rtt, timed_out, sack });
         self.congestion.on_established(now, rtt);
         if core::mem::take(&mut self.due.syn) {
             // The SYN-ACK that was not polled leaves no more, and the peer's SYN wants an ACK.

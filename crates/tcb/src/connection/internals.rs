@@ -73,7 +73,7 @@ impl Connection {
             timestamps: self.negotiated.timestamps,
             sack: self.negotiated.sack,
             smss: self.smss(),
-            cwnd: self.congestion.cwnd(),
+            cwnd: self.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             pipe: self.recovery.in_flight(),
             lost: self.recovery.lost(),

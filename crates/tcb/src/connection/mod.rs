@@ -5,6 +5,7 @@ mod handshake;
 mod input;
 mod internals;
 mod keep_alive;
+mod loss_timers;
 mod mtu;
 mod negotiate;
 mod output;
@@ -19,6 +20,7 @@ use alloc::sync::Arc;
 pub(crate) use handshake::{Identity, SynRecord};
 pub use internals::Internals;
 use keep_alive::KeepAliveState;
+use loss_timers::LossDeadlines;
 pub(crate) use mtu::SEND_MSS_MIN;
 pub(crate) use negotiate::{Negotiated, Offer};
 pub use output::TransmitLimits;
@@ -89,6 +91,7 @@ pub struct Connection {
     congestion: Box<dyn CongestionController>,
     pacer: Pacer,
     timers: TimerTable,
+    loss: LossDeadlines,
     due: Obligations,
     hold: Hold,
     waiting: Waiting,
@@ -337,7 +340,7 @@ impl Connection {
         assert!(snd.una <= snd.nxt, "SND.UNA <= SND.NXT");
         assert!(self.rcv.nxt <= self.rcv.adv + 1, "a FIN may take the number at the right edge");
         assert!(self.congestion.cwnd() >= self.smss().min(self.congestion.cwnd().max(1)));
-        // What a last resort sent again counts twice (RFC 6675 §4 SetPipe).
+        // What a loss probe sent again counts twice (TLP-14).
         assert!(self.recovery.in_flight() <= 2 * snd.flight_size(), "pipe is what was sent");
         assert!(self.timers.running() <= 5, "at most five timers run");
         if self.state == State::Closed || self.state == State::TimeWait {

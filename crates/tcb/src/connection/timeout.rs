@@ -27,6 +27,7 @@ impl Connection {
             let Some(timer) = self.timers.take_due(now) else { break };
             match timer {
                 Timer::Retransmit => self.on_retransmit_timeout(now),
+                Timer::Reorder => self.on_reorder_timeout(now),
                 Timer::Persist => self.on_persist_timeout(now),
                 // SM-TIMER-7, SWS-5: what fits leaves now.
                 Timer::SendOverride => self.hold.override_now(),
@@ -54,8 +55,11 @@ impl Connection {
         {
             *sent_at = now;
         }
-        if self.timers.is_set(Timer::Retransmit) {
+        if !self.snd.is_syn_acked() && self.timers.is_set(Timer::Retransmit) {
             self.timers.set(Timer::Retransmit, now + self.recovery.rto(self.rto_bounds()));
+        }
+        if self.recovery.is_awaiting_ack() {
+            self.restart_loss_timer(now);
         }
     }
 
@@ -65,6 +69,7 @@ impl Connection {
             self.on_syn_timeout(now);
             return;
         }
+        self.on_loss_timer_expired();
         if !self.recovery.is_awaiting_ack() {
             return;
         }
@@ -73,11 +78,21 @@ impl Connection {
             return;
         }
         self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
-        if let Some(flight_size) = self.recovery.on_timeout(self.snd.nxt, self.congestion.cwnd()) {
+        let cwnd = self.cwnd();
+        if let Some(flight_size) = self.recovery.on_timeout(now, self.snd.nxt, cwnd) {
             self.signal_congestion(now, CongestionSignal::Timeout, flight_size);
         }
         self.due.retransmit = true;
         self.report_r1();
+    }
+
+    /// Source: RFC 8985 §6.2 step 5 (RACK-13).
+    fn on_reorder_timeout(&mut self, now: Instant) {
+        if let Some(flight_size) = self.recovery.on_reorder_timeout(now, self.snd.nxt, self.smss())
+        {
+            self.begin_recovery(now, flight_size);
+        }
+        self.arm_loss_timer();
     }
 
     /// The SYN, or SYN-ACK, went unanswered (SM-TIMER-2, SM-TIMER-3; MUST-22, MUST-23, OPEN-14).

@@ -62,17 +62,27 @@ impl TimestampState {
     }
 
     /// The round-trip time that an echo names; `None` if we cannot have sent it (TS-17).
+    pub(crate) fn echoed_rtt(&self, now: Instant, echo: u32) -> Option<Duration> {
+        let ticks = self.echo_age(now, echo)?;
+        Some(Duration::from_millis(ticks.max(1)))
+    }
+
+    /// When the tick of our clock began that an echo names; `None` if we cannot have sent it
+    /// (TS-17).
+    pub(crate) fn echoed_at(&self, now: Instant, echo: u32) -> Option<Instant> {
+        let ticks = self.echo_age(now, echo)?;
+        Some(Instant::from_millis(now.as_millis().saturating_sub(ticks)))
+    }
+
+    /// How many ticks ago an echo was sent, if it can have been.
     ///
     /// The age of the connection bounds it, and not its first timestamp: half a wrap of the clock
     /// later that would be one of the future.
-    pub(crate) fn echoed_rtt(&self, now: Instant, echo: u32) -> Option<Duration> {
+    fn echo_age(&self, now: Instant, echo: u32) -> Option<u64> {
         let current = clock(now, self.offset);
         let ticks = u64::from(current.wrapping_sub(echo));
         let age = now.as_millis().saturating_sub(self.began.as_millis());
-        if is_before(current, echo) || ticks > age {
-            return None;
-        }
-        Some(Duration::from_millis(ticks.max(1)))
+        (!is_before(current, echo) && ticks <= age).then_some(ticks)
     }
 
     /// RFC 7323 §5.5: a TS.Recent of more than 24 days ago proves nothing.

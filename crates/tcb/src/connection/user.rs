@@ -297,7 +297,7 @@ impl Connection {
             urgent_left: self.urgent_left(),
             mss: self.smss(),
             congestion: self.congestion.name(),
-            cwnd: self.congestion.cwnd(),
+            cwnd: self.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             pacing_rate: self.pacing_rate(),
             pipe: self.recovery.in_flight(),

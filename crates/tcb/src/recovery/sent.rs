@@ -1,329 +1,279 @@
-//! What was sent and is not acknowledged: one record for each range that left in one packet.
+//! The queue of what was sent and is not acknowledged: one record per range that left together, in
+//! two orders.
+//!
+//! By number, where an ACK and what it reports look (`scoreboard.rs`); and by the time of sending,
+//! which tells what is overdue (`rack.rs`). No ACK makes either be walked from end to end: a
+//! look-up is a binary search, and every other step takes a record from one fate to the next
+//! (RFC 8985 §6.2, RACK-19; robustness D2).
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BinaryHeap, VecDeque};
+use alloc::vec::Vec;
+use core::cmp::{Ordering, Reverse};
 
 use synack_wire::{SeqNum, SeqRange};
 
+use super::record::{Again, Fate, Sent, SentRecord, Totals, segment_len_of};
 use crate::Instant;
+use crate::linked_slab::{Key, LinkedSlab, List};
 
-/// One range that was sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct SentRecord {
-    /// The numbers it covers, a FIN included.
-    pub(crate) range: SeqRange,
-    /// When it was sent last.
-    pub(crate) sent_at: Instant,
-    /// Octets in each segment of it: it may have left as a super-segment.
-    pub(crate) segment_len: u32,
-    /// The peer reported it received, above the cumulative ACK.
-    pub(crate) sacked: bool,
-    /// Believed lost, and not sent again since.
-    pub(crate) lost: bool,
-    /// Sent again, or about to be, though nothing shows that it is lost: one copy is in the network
-    /// beside the one that `lost` speaks of (RFC 6675 §4 SetPipe, SACK-14).
-    pub(crate) doubled: bool,
-    /// Sent more than once, so that its ACK times nothing (RFC 6298 §3, Karn).
-    pub(crate) retransmitted: bool,
-}
-
-impl SentRecord {
-    /// How much of it is in the network. Units: octets.
-    fn in_flight(&self) -> u32 {
-        if self.sacked {
-            return 0;
-        }
-        self.range.len() * (u32::from(!self.lost) + u32::from(self.doubled))
-    }
-}
-
-/// The records, in the order of their numbers; together they cover all that is unacknowledged of
-/// text and FIN, without gap or overlap.
+/// The records; together they cover all that is unacknowledged of text and FIN, without gap or
+/// overlap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SentQueue {
-    records: VecDeque<SentRecord>,
-    sacked: u32,
-    lost: u32,
-    doubled: u32,
-    /// No lost record lies below this number.
-    lost_from: SeqNum,
+    pub(super) records: LinkedSlab<SentRecord>,
+    /// By number.
+    pub(super) order: VecDeque<Place>,
+    /// SND.NXT, if anything is unacknowledged.
+    pub(super) end: SeqNum,
+    lists: Lists,
+    /// The last record, in the order of sending, that was sent before the newest one delivered: it
+    /// and what is before it on its list is overdue, sooner or later.
+    overdue: Option<Key>,
+    /// At least the lost ones, lowest number first.
+    lost_first: BinaryHeap<Reverse<Place>>,
+    pub(super) totals: Totals,
+    /// How many packets left so far. Wraps.
+    pub(super) packets: u32,
 }
 
-/// What a cumulative ACK took out of the queue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Acknowledged {
-    /// Octets that left the queue.
-    pub(crate) bytes: u32,
-    /// Those of them that were not reported by SACK before.
-    pub(crate) newly_delivered: u32,
-    /// When the earliest range was sent whose acknowledgment this is; `None` if a retransmission is
-    /// among them, which would make the time ambiguous, or if SACK reported all before.
-    pub(crate) sent_at: Option<Instant>,
+/// Where a record begins, and where it is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    pub(super) start: SeqNum,
+    pub(super) key: Key,
+}
+
+/// The records of each fate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lists {
+    /// In the order of sending.
+    in_flight: List,
+    /// In the order of being taken for lost.
+    lost: List,
+    sacked: List,
 }
 
 impl SentQueue {
     /// Whether nothing is unacknowledged.
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.order.is_empty()
     }
 
     /// How many records there are.
     pub(crate) fn len(&self) -> usize {
-        self.records.len()
+        self.order.len()
     }
 
-    /// Octets in the network: sent, or sent again, and neither SACKed nor marked lost since
-    /// (RFC 6675 §4 SetPipe; RACK-20).
+    /// Octets in the network: sent, or sent again, and neither SACKed nor taken for lost since
+    /// (RFC 6675 §4 SetPipe, SACK-14; RACK-20; TLP-14).
     pub(crate) fn pipe(&self) -> u32 {
-        let Some((first, last)) = self.records.front().zip(self.records.back()) else { return 0 };
-        (last.range.end - first.range.start) - self.sacked - self.lost + self.doubled
+        let Some(first) = self.order.front() else { return 0 };
+        let Totals { sacked, lost, probed, sacked_segments: _ } = self.totals;
+        (self.end - first.start) - sacked - lost + probed
     }
 
     /// Octets reported by SACK.
     pub(crate) fn sacked(&self) -> u32 {
-        self.sacked
+        self.totals.sacked
     }
 
-    /// Octets believed lost and not sent again.
+    /// Segments reported by SACK (RACK.segs_sacked).
+    pub(crate) fn sacked_segments(&self) -> u32 {
+        self.totals.sacked_segments
+    }
+
+    /// Octets taken for lost and not sent again.
     pub(crate) fn lost(&self) -> u32 {
-        self.lost
-    }
-
-    /// The record at `index`.
-    pub(crate) fn get(&self, index: usize) -> Option<&SentRecord> {
-        self.records.get(index)
+        self.totals.lost
     }
 
     /// The record of SND.UNA.
     pub(crate) fn first(&self) -> Option<&SentRecord> {
-        self.records.front()
+        self.order.front().map(|place| self.record(place.key))
     }
 
-    /// Appends a range that was sent for the first time. `in_network` is false for the octet of a
-    /// window probe, which the peer is free to drop (ZWP-3).
+    /// Appends a range that was sent for the first time, in segments of `segment_len`.
     pub(crate) fn push(&mut self, now: Instant, range: SeqRange, segment_len: u32, kind: Sent) {
-        debug_assert!(self.records.back().is_none_or(|last| last.range.end == range.start));
-        let lost = kind == Sent::Probe;
-        if self.records.is_empty() {
-            self.lost_from = range.start;
-        }
-        self.records.push_back(SentRecord {
+        debug_assert!(self.is_empty() || self.end == range.start);
+        let (fate, again) = match kind {
+            Sent::Segment => (Fate::InFlight, Again::No),
+            // Sent over and over, so its ACK times nothing (RTO-8, ZWP-8).
+            Sent::Probe => (Fate::Lost, Again::Retransmitted),
+        };
+        let record = SentRecord {
             range,
             sent_at: now,
-            segment_len,
-            sacked: false,
-            lost,
-            doubled: false,
-            // A probe is sent over and over, so its ACK times nothing (RTO-8, ZWP-8).
-            retransmitted: kind == Sent::Probe,
-        });
-        if lost {
-            self.lost += range.len();
-            self.lost_from = self.lost_from.min(range.start);
+            nth: self.next_nth(),
+            sacked_to: range.end,
+            segment_len: segment_len_of(segment_len),
+            fate,
+            again,
+        };
+        let key = self.records.push_back(self.lists.of(fate), record);
+        self.end = range.end;
+        self.order.push_back(Place { start: range.start, key });
+        self.totals.add(&record);
+        self.note_lost(key);
+    }
+
+    /// Takes what was sent before everything else, as long as `is_lost`, for lost.
+    ///
+    /// Source: RFC 8985 §6.2 step 5, which suggests the order of sending.
+    pub(crate) fn lose_oldest_while(&mut self, is_lost: impl Fn(&SentRecord) -> bool) {
+        while let Some(key) = self.lists.in_flight.front() {
+            if !is_lost(self.record(key)) {
+                break;
+            }
+            self.set_fate(key, Fate::Lost);
         }
     }
 
-    /// Removes everything below `ack`.
-    pub(crate) fn acknowledge(&mut self, ack: SeqNum) -> Acknowledged {
-        let mut done = Acknowledged::default();
-        let mut ambiguous = false;
-        while let Some(record) = self.records.front_mut() {
-            if record.range.start >= ack {
-                break;
-            }
-            let end = record.range.end.min(ack);
-            let bytes = end - record.range.start;
-            done.bytes += bytes;
-            if record.sacked {
-                self.sacked -= bytes;
-            } else {
-                done.newly_delivered += bytes;
-                ambiguous |= record.retransmitted;
-                done.sent_at.get_or_insert(record.sent_at);
-            }
-            if record.lost {
-                self.lost -= bytes;
-            }
-            if record.doubled {
-                self.doubled -= bytes;
-            }
-            if record.range.end > ack {
-                record.range.start = ack;
-                break;
-            }
-            self.records.pop_front();
-        }
-        if ambiguous {
-            done.sent_at = None;
-        }
-        self.lost_from = self.lost_from.max(ack);
-        done
-    }
-
-    /// Marks what lies in `block` as received by the peer, and returns how many octets of it were
-    /// not so marked before. Only whole segments are marked, so hostile blocks cannot cut the
-    /// records into crumbs (robustness D2).
-    pub(crate) fn mark_sacked(&mut self, block: SeqRange) -> u32 {
-        let mut newly = 0;
-        let mut index = self.index_of(block.start);
-        while let Some(record) = self.records.get(index).copied() {
-            if record.range.start >= block.end {
-                break;
-            }
-            let whole = whole_segments(&record, block);
-            if record.sacked || whole.is_empty() {
-                index += 1;
-                continue;
-            }
-            index = self.isolate(index, whole);
-            let record = &mut self.records[index];
-            record.sacked = true;
-            newly += whole.len();
-            self.sacked += whole.len();
-            if core::mem::take(&mut record.lost) {
-                self.lost -= whole.len();
-            }
-            if core::mem::take(&mut record.doubled) {
-                self.doubled -= whole.len();
-            }
-            index += 1;
-        }
-        newly
-    }
-
-    /// Marks the record at `index` as lost, unless it was SACKed.
-    pub(crate) fn mark_lost(&mut self, index: usize) {
-        let Some(record) = self.records.get_mut(index) else { return };
-        if record.sacked || record.lost {
+    /// Takes the first segment for lost, unless it was sent again already.
+    pub(crate) fn lose_first_segment(&mut self) {
+        let Some(first) = self.first().copied() else { return };
+        if first.again != Again::No || first.fate != Fate::InFlight {
             return;
         }
-        record.lost = true;
-        self.lost += record.range.len();
-        self.lost_from = self.lost_from.min(record.range.start);
+        let len = u32::from(first.segment_len).clamp(1, first.range.len());
+        let key = self.isolate(0, SeqRange::with_len(first.range.start, len)).1;
+        self.set_fate(key, Fate::Lost);
     }
 
-    /// Marks the first segment as lost, unless it was sent again already, and returns the number
-    /// after it.
-    pub(crate) fn mark_first_segment_lost(&mut self) -> Option<SeqNum> {
-        let first = self.records.front().copied()?;
-        let segment = first_segment(&first);
-        if !(first.retransmitted || first.sacked || first.lost) {
-            self.isolate(0, segment);
-            self.mark_lost(0);
-        }
-        Some(segment.end)
-    }
-
-    /// Lets the first segment of the record at `index` be sent again, though it may yet arrive.
-    pub(crate) fn mark_suspect(&mut self, index: usize) {
-        let Some(record) = self.records.get(index).copied() else { return };
-        let index = self.isolate(index, first_segment(&record));
-        self.mark_lost(index);
-        let record = &mut self.records[index];
-        record.doubled = true;
-        self.doubled += record.range.len();
-    }
-
-    /// Records that what was sent again by [`mark_suspect`](Self::mark_suspect) is lost after all:
-    /// the copy that was sent again is the only one left.
-    pub(crate) fn confirm_suspect(&mut self, index: usize) {
-        let Some(record) = self.records.get_mut(index) else { return };
-        if core::mem::take(&mut record.doubled) {
-            self.doubled -= record.range.len();
-        }
-    }
-
-    /// Marks the last segment of the record at `index` as lost, unless it was SACKed.
-    pub(crate) fn mark_last_segment_lost(&mut self, index: usize) {
-        let Some(record) = self.records.get(index).copied() else { return };
-        let segment = record.segment_len.clamp(1, record.range.len());
-        let whole = (record.range.len() - 1) / segment * segment;
-        let last = SeqRange::new(record.range.start + whole, record.range.end);
-        let index = self.isolate(index, last);
-        self.mark_lost(index);
-    }
-
-    /// Forgets every SACK mark and marks everything lost: the retransmission timer expired.
+    /// Decides anew about every record.
     ///
-    /// Source: RFC 2018 §5.1 (SACK-9, DEC-5); RFC 5681 §3.1.
-    pub(crate) fn mark_all_lost(&mut self) {
-        let Some(first) = self.records.front() else { return };
-        self.lost_from = first.range.start;
-        self.sacked = 0;
-        self.lost = 0;
-        self.doubled = 0;
-        for record in &mut self.records {
-            record.sacked = false;
-            record.doubled = false;
-            record.lost = true;
-            self.lost += record.range.len();
+    /// Unlike everything else here this takes the longer the more records there are; a timer that
+    /// expired, or one that is found to have expired for nothing, is the reason for it.
+    pub(crate) fn judge_all(&mut self, judge: impl Fn(&SentRecord) -> Fate) {
+        let mut by_time: Vec<Key> = self.order.iter().map(|place| place.key).collect();
+        let packets = self.packets;
+        by_time.sort_by_key(|key| {
+            // The oldest first: the one that most packets followed.
+            Reverse(packets.wrapping_sub(self.record(*key).nth))
+        });
+        self.lists = Lists::default();
+        self.lost_first.clear();
+        self.totals = Totals::default();
+        self.overdue = None;
+        for key in by_time {
+            let mut record = *self.record(key);
+            record.judge(judge(&record));
+            self.totals.add(&record);
+            *self.record_mut(key) = record;
+            self.records.link_back(self.lists.of(record.fate), key);
+            self.note_lost(key);
         }
+    }
+
+    /// Moves the mark of [`overdue`](Self::overdue) as far as records are `older` than the newest
+    /// that was delivered.
+    pub(crate) fn mark_overdue(&mut self, older: impl Fn(&SentRecord) -> bool) {
+        let front = self.lists.in_flight.front();
+        let behind = |mark: Option<Key>| mark.map_or(front, |key| self.records.next(key));
+        let mut mark = self.overdue;
+        while let Some(next) = behind(mark).filter(|key| older(self.record(*key))) {
+            mark = Some(next);
+        }
+        self.overdue = mark;
+    }
+
+    /// The one that was sent last of those in flight that were sent before the newest one
+    /// delivered.
+    pub(crate) fn overdue(&self) -> Option<&SentRecord> {
+        self.overdue.map(|key| self.record(key))
+    }
+
+    /// What is in flight, in the order of sending.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = &SentRecord> {
+        let keys = core::iter::successors(self.lists.in_flight.front(), |k| self.records.next(*k));
+        keys.map(|key| self.record(key))
     }
 
     /// The lowest lost numbers that lie together, at most `len_max` of them.
     pub(crate) fn next_lost(&mut self, len_max: u32) -> Option<SeqRange> {
-        if self.lost == 0 {
-            return None;
-        }
-        let mut index = self.index_of(self.lost_from);
-        while !self.records.get(index)?.lost {
-            index += 1;
-        }
-        let start = self.records.get(index)?.range.start;
-        self.lost_from = start;
+        let start = self.lowest_lost()?;
         let mut range = SeqRange::with_len(start, 0);
-        while let Some(record) = self.records.get(index).filter(|record| record.lost) {
+        let from = self.index_of(start);
+        for place in self.order.range(from..) {
+            let record = self.record(place.key);
+            if record.fate != Fate::Lost {
+                break;
+            }
             range.end = record.range.end;
             if range.len() >= len_max {
                 range.end = start + len_max;
                 break;
             }
-            index += 1;
         }
         Some(range)
     }
 
     /// The number up to which `range`, from its start on, was sent only once.
     pub(crate) fn sent_once_to(&self, range: SeqRange) -> SeqNum {
-        let records = self.records.range(self.index_of(range.start)..);
-        let once = records.take_while(|r| r.range.start < range.end && !r.retransmitted);
+        let records = self.order.range(self.index_of(range.start)..);
+        let records = records.map(|place| self.record(place.key));
+        let once = records.take_while(|r| r.range.start < range.end && r.again == Again::No);
         once.last().map_or(range.start, |record| record.range.end.min(range.end))
     }
 
     /// Records that `range`, all of it lost, was sent again.
     pub(crate) fn on_retransmitted(&mut self, now: Instant, range: SeqRange, segment_len: u32) {
+        let nth = self.next_nth();
         let mut index = self.index_of(range.start);
-        while let Some(record) = self.records.get(index).copied() {
-            let part = record.range.intersection(range);
+        while let Some(place) = self.order.get(index).copied() {
+            let part = self.record(place.key).range.intersection(range);
             if part.is_empty() {
                 break;
             }
-            index = self.isolate(index, part);
-            let record = &mut self.records[index];
-            if record.lost {
-                record.lost = false;
-                self.lost -= part.len();
-            }
-            record.retransmitted = true;
-            record.sent_at = now;
-            record.segment_len = segment_len;
-            index += 1;
+            let (at, key) = self.isolate(index, part);
+            self.set_fate(key, Fate::InFlight);
+            let record = self.record_mut(key);
+            record.again = Again::Retransmitted;
+            (record.sent_at, record.nth) = (now, nth);
+            record.segment_len = segment_len_of(segment_len);
+            index = at + 1;
         }
-        self.lost_from = self.lost_from.max(range.end);
     }
 
     /// Records that the octet at `seq` was sent again by a window probe.
-    pub(crate) fn on_probed(&mut self, seq: SeqNum) {
+    pub(crate) fn on_window_probed(&mut self, seq: SeqNum) {
         let index = self.index_of(seq);
-        if self.records.get(index).is_some_and(|record| record.range.contains(seq)) {
-            let index = self.isolate(index, SeqRange::with_len(seq, 1));
-            self.records[index].retransmitted = true;
+        let Some(place) = self.order.get(index).copied() else { return };
+        if self.record(place.key).range.contains(seq) {
+            let (_, key) = self.isolate(index, SeqRange::with_len(seq, 1));
+            self.record_mut(key).again = Again::Retransmitted;
         }
     }
 
-    /// Takes back that `sent` and what followed it left when they were polled: they left at `now`.
+    /// The last segment of all, if it is in flight: what a loss probe sends again.
+    #[allow(dead_code, reason = "its caller, the loss probe, comes next")]
+    pub(crate) fn last_segment(&self) -> Option<SeqRange> {
+        let last = self.record(self.order.back()?.key);
+        let segment = u32::from(last.segment_len).clamp(1, last.range.len());
+        let before = (last.range.len() - 1) / segment * segment;
+        let range = SeqRange::new(last.range.start + before, last.range.end);
+        (last.fate == Fate::InFlight).then_some(range)
+    }
+
+    /// Records that a loss probe sent the [`last_segment`](Self::last_segment) again.
+    #[allow(dead_code, reason = "its caller, the loss probe, comes next")]
+    pub(crate) fn on_probed(&mut self, now: Instant) {
+        let Some(range) = self.last_segment() else { return };
+        let (_, key) = self.isolate(self.order.len() - 1, range);
+        // To the back of those in flight: it is the newest of them now.
+        let nth = self.next_nth();
+        self.set_fate(key, Fate::InFlight);
+        self.change(key, |record| {
+            record.again = Again::Probed;
+            (record.sent_at, record.nth) = (now, nth);
+        });
+    }
+
+    /// Takes back that what was sent since `since` left when it was polled: it left at `now`.
     pub(crate) fn on_stalled(&mut self, now: Instant, since: Instant) {
-        for record in self.records.iter_mut().filter(|record| record.sent_at >= since) {
-            record.sent_at = now;
+        let mut next = self.lists.in_flight.back();
+        while let Some(key) = next.filter(|key| self.record(*key).sent_at >= since) {
+            self.record_mut(key).sent_at = now;
+            next = self.records.previous(key);
         }
     }
 
@@ -334,83 +284,162 @@ impl SentQueue {
 
     /// Gives back the memory of an empty queue.
     pub(crate) fn shrink(&mut self) {
-        if self.records.is_empty() {
-            self.records = VecDeque::new();
+        if self.is_empty() {
+            self.clear();
         }
     }
 
-    /// The index of the record that holds `seq`, of the first above it if none does.
-    pub(crate) fn index_of(&self, seq: SeqNum) -> usize {
-        self.records.partition_point(|record| record.range.end <= seq)
+    pub(super) fn record(&self, key: Key) -> &SentRecord {
+        self.records.get(key).expect("each place and each entry of a list is that of a record")
     }
 
-    /// Splits the record at `index` so that `part` of it is a record of its own; returns its index.
-    fn isolate(&mut self, index: usize, part: SeqRange) -> usize {
-        let record = self.records[index];
+    pub(super) fn record_mut(&mut self, key: Key) -> &mut SentRecord {
+        self.records.get_mut(key).expect("each place and each entry of a list is that of a record")
+    }
+
+    /// The index of the record that holds `seq`; of the first if `seq` is below it, the number of
+    /// records if `seq` is above the last.
+    pub(super) fn index_of(&self, seq: SeqNum) -> usize {
+        if self.end <= seq {
+            return self.order.len();
+        }
+        self.order.partition_point(|place| place.start <= seq).saturating_sub(1)
+    }
+
+    /// Takes the record at `key` to another fate, or to the back of those of the same.
+    pub(super) fn set_fate(&mut self, key: Key, fate: Fate) {
+        self.step_back_from(key);
+        let before = self.record(key).fate;
+        self.records.unlink(self.lists.of(before), key);
+        self.change(key, |record| record.judge(fate));
+        self.records.link_back(self.lists.of(fate), key);
+        self.note_lost(key);
+    }
+
+    fn next_nth(&mut self) -> u32 {
+        self.packets = self.packets.wrapping_add(1);
+        self.packets
+    }
+
+    /// Splits the record at `index` so that `part` of it is a record of its own; returns where that
+    /// is.
+    pub(super) fn isolate(&mut self, index: usize, part: SeqRange) -> (usize, Key) {
         let mut index = index;
-        if record.range.start < part.start {
+        let range = self.record(self.order[index].key).range;
+        if range.start < part.start {
             self.split(index, part.start);
             index += 1;
         }
-        if part.end < record.range.end {
+        if part.end < range.end {
             self.split(index, part.end);
         }
-        index
+        (index, self.order[index].key)
+    }
+
+    /// Takes the first record out.
+    pub(super) fn pop_front(&mut self) {
+        let Some(place) = self.order.pop_front() else { return };
+        let record = *self.record(place.key);
+        self.totals.remove(&record);
+        self.step_back_from(place.key);
+        self.records.remove(self.lists.of(record.fate), place.key);
+    }
+
+    /// Cuts what lies below `ack` off the first record, which holds `ack`.
+    pub(super) fn trim_front(&mut self, ack: SeqNum) {
+        let Some(place) = self.order.front_mut() else { return };
+        let key = place.key;
+        place.start = ack;
+        self.change(key, |record| record.range.start = ack);
+        self.note_lost(key);
     }
 
     fn split(&mut self, index: usize, at: SeqNum) {
-        let record = &mut self.records[index];
-        let mut upper = *record;
-        record.range.end = at;
+        let key = self.order[index].key;
+        let mut upper = *self.record(key);
         upper.range.start = at;
-        self.records.insert(index + 1, upper);
-    }
-
-    /// Whether the counts are those of the records, and the records lie together.
-    pub(crate) fn check(&self) {
-        let mut pipe = 0;
-        let (mut sacked, mut lost, mut doubled) = (0, 0, 0);
-        let mut end = None;
-        for record in &self.records {
-            assert!(!record.range.is_empty() && end.is_none_or(|end| end == record.range.start));
-            assert!(!(record.sacked && record.lost));
-            assert!(!record.lost || record.range.start >= self.lost_from);
-            end = Some(record.range.end);
-            pipe += record.in_flight();
-            sacked += if record.sacked { record.range.len() } else { 0 };
-            lost += if record.lost { record.range.len() } else { 0 };
-            doubled += if record.doubled { record.range.len() } else { 0 };
+        self.change(key, |lower| lower.range.end = at);
+        self.totals.add(&upper);
+        let new = self.records.insert_after(self.lists.of(upper.fate), key, upper);
+        self.order.insert(index + 1, Place { start: at, key: new });
+        if self.overdue == Some(key) {
+            self.overdue = Some(new);
         }
-        assert_eq!((pipe, sacked, lost), (self.pipe(), self.sacked, self.lost));
-        assert_eq!(doubled, self.doubled);
+        self.note_lost(new);
+    }
+
+    /// Changes a record, and the sums with it.
+    fn change(&mut self, key: Key, change: impl FnOnce(&mut SentRecord)) {
+        let mut record = *self.record(key);
+        self.totals.remove(&record);
+        change(&mut record);
+        self.totals.add(&record);
+        *self.record_mut(key) = record;
+    }
+
+    /// The record at `key` leaves its list.
+    fn step_back_from(&mut self, key: Key) {
+        if self.overdue == Some(key) {
+            self.overdue = self.records.previous(key);
+        }
+    }
+
+    /// Everything below `ack` left the queue.
+    pub(super) fn forget_lost_below(&mut self, ack: SeqNum) {
+        while self.lost_first.peek().is_some_and(|Reverse(place)| place.start < ack) {
+            self.lost_first.pop();
+        }
+    }
+
+    /// Remembers the record at `key`, if it is lost, among those to be sent again.
+    fn note_lost(&mut self, key: Key) {
+        let record = self.record(key);
+        if record.fate == Fate::Lost {
+            self.lost_first.push(Reverse(Place { start: record.range.start, key }));
+        }
+    }
+
+    fn lowest_lost(&mut self) -> Option<SeqNum> {
+        if self.totals.lost == 0 {
+            // Whatever is left here is of records that are not lost any more.
+            self.lost_first.clear();
+            return None;
+        }
+        while let Some(Reverse(place)) = self.lost_first.peek() {
+            let record = self.records.get(place.key);
+            let is_lost = |r: &SentRecord| r.fate == Fate::Lost && r.range.start == place.start;
+            if record.is_some_and(is_lost) {
+                return Some(place.start);
+            }
+            self.lost_first.pop();
+        }
+        None
     }
 }
 
-/// Why a range is in the queue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Sent {
-    /// It was sent and should arrive.
-    Segment,
-    /// It probed a closed window: it is not in flight, and is sent again when the window opens.
-    Probe,
-}
-
-/// The first segment of what `record` stands for.
-fn first_segment(record: &SentRecord) -> SeqRange {
-    let len = record.segment_len.clamp(1, record.range.len());
-    SeqRange::with_len(record.range.start, len)
-}
-
-/// The part of `record` that `block` covers in whole segments.
-fn whole_segments(record: &SentRecord, block: SeqRange) -> SeqRange {
-    let segment = record.segment_len.max(1);
-    let from = block.start.saturating_since(record.range.start).next_multiple_of(segment);
-    let start = record.range.start + from.min(record.range.len());
-    if block.end >= record.range.end {
-        return SeqRange::new(start, record.range.end);
+impl Lists {
+    fn of(&mut self, fate: Fate) -> &mut List {
+        match fate {
+            Fate::InFlight => &mut self.in_flight,
+            Fate::Lost => &mut self.lost,
+            Fate::Sacked => &mut self.sacked,
+        }
     }
-    let to = block.end.saturating_since(record.range.start) / segment * segment;
-    SeqRange::new(start, (record.range.start + to).max(start))
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// By number. All places of a queue lie within half the sequence space (WS-8), so none is ahead of
+/// another both ways.
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_start = self.start.partial_cmp(&other.start).unwrap_or(Ordering::Equal);
+        by_start.then(self.key.cmp(&other.key))
+    }
 }
 
 #[cfg(test)]

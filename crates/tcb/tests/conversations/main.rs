@@ -14,6 +14,8 @@ mod out_of_order_memory;
 mod pacing;
 mod patience;
 mod paws;
+mod rack;
+mod reduction;
 mod retransmission_timer;
 mod segment_size;
 mod selective_receiver;

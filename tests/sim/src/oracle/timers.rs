@@ -131,7 +131,13 @@ fn owes_without_timer(internals: &Internals, is_detached: bool) -> bool {
         | State::CloseWait
         | State::Closing
         | State::LastAck => {
-            let sending = [Timer::Retransmit, Timer::Persist, Timer::SendOverride, Timer::Pacing];
+            let sending = [
+                Timer::Retransmit,
+                Timer::Reorder,
+                Timer::Persist,
+                Timer::SendOverride,
+                Timer::Pacing,
+            ];
             let is_sending = sending.iter().any(|timer| is_set(*timer));
             is_outstanding(internals) && !(is_sending && is_set(Timer::UserTimeout))
         }

@@ -93,14 +93,14 @@ impl Connection {
         }
         let advances = ack > self.snd.una;
         let timestamps = arrival.seg.options.timestamps.filter(|_| self.negotiated.timestamps);
-        let echoed_rtt = timestamps.and_then(|t| self.timestamps.echoed_rtt(now, t.echo));
+        let echoed_at = timestamps.and_then(|t| self.timestamps.echoed_at(now, t.echo));
         let outcome = self.recovery.on_ack(AckArrival {
             now,
             ack,
             nxt: self.snd.nxt,
             sack: self.negotiated.sack.then_some(arrival.seg.options.sack.as_slice()),
             is_duplicate: self.is_duplicate_ack(arrival, ack),
-            echoed_rtt: echoed_rtt.filter(|_| advances),
+            echoed_at,
             mss: self.smss(),
         });
         self.tell_congestion(now, &outcome);
@@ -108,7 +108,9 @@ impl Connection {
             self.release_acked(now, ack);
         }
         if outcome.restart_timer {
-            self.restart_retransmit_timer(now);
+            self.restart_loss_timer(now);
+        } else {
+            self.arm_loss_timer();
         }
     }
 
@@ -142,17 +144,6 @@ impl Connection {
         }
         if octets > 0 && self.has_write_room() {
             self.events |= Events::WRITABLE;
-        }
-    }
-
-    /// RTO-13, RTO-14: the timer starts anew for what is left, or stops. It does not run while a
-    /// retransmission that it asked for was not polled.
-    fn restart_retransmit_timer(&mut self, now: Instant) {
-        if self.recovery.is_awaiting_ack() {
-            let rto = self.recovery.rto(self.rto_bounds());
-            self.timers.set(Timer::Retransmit, now + rto);
-        } else {
-            self.timers.stop(Timer::Retransmit);
         }
     }
 

@@ -74,15 +74,12 @@ impl Connection {
         is_paced && self.waits_for_pacer(now)
     }
 
-    /// What carries text next: what is lost, then what is new, then what is probably lost.
+    /// What carries text next: what is lost, then what is new (RACK-20).
     fn next_text(&mut self, now: Instant, limits: TransmitLimits) -> Option<Next> {
         if let Some(lost) = self.plan_retransmission(limits) {
             return Some(Next::Lost(lost));
         }
-        if let Some(plan) = self.plan_new_text(now, limits) {
-            return Some(Next::New(plan));
-        }
-        self.plan_last_resort(limits).map(Next::Lost)
+        self.plan_new_text(now, limits).map(Next::New)
     }
 
     /// Whether a call of [`poll_transmit`](Self::poll_transmit) is likely to give a packet. Cheap;
@@ -101,9 +98,9 @@ impl Connection {
                 && (self.can_send_text() || self.can_send_again() || self.needs_send_timer()))
     }
 
-    /// Whether what is lost, or in a recovery probably lost, may leave now.
+    /// Whether what is lost may leave now.
     fn can_send_again(&self) -> bool {
-        self.cwnd_room() > 0 && self.recovery.may_send_again() && !self.timers.is_set(Timer::Pacing)
+        self.cwnd_room() > 0 && self.recovery.lost() > 0 && !self.timers.is_set(Timer::Pacing)
     }
 
     /// Whether new text or a FIN may leave now.
@@ -138,13 +135,11 @@ impl Connection {
         if self.recovery.is_awaiting_ack() {
             self.timers.stop(Timer::Persist);
             self.timers.stop(Timer::SendOverride);
-            if !self.timers.is_set(Timer::Retransmit) {
-                self.timers.set(Timer::Retransmit, now + self.recovery.rto(self.rto_bounds()));
-            }
+            self.start_loss_timer(now);
             return;
         }
         if self.snd.is_syn_acked() {
-            self.timers.stop(Timer::Retransmit);
+            self.stop_loss_timers();
         }
         let waiting = self.unsent() > 0 || self.wants_fin() || self.recovery.lost() > 0;
         if !waiting || !self.snd.is_syn_acked() {

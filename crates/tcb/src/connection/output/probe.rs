@@ -66,7 +66,7 @@ impl Connection {
             let probed = SeqRange::with_len(seq, 1);
             self.recovery.on_sent(now, probed, 1, Sent::Probe);
         } else {
-            self.recovery.on_probed(seq);
+            self.recovery.on_window_probed(seq);
         }
         self.waiting.sent_at = now;
         let control = if is_text { Flags::NONE } else { Flags::FIN };

@@ -69,7 +69,11 @@ impl Connection {
         self.counters.retransmissions = self.counters.retransmissions.wrapping_add(counted);
         self.tell_sent(now, range.len());
         self.recovery.on_retransmitted(now, range, mss);
-        self.start_retransmit_timer(now);
+        if self.negotiated.sack && range.start == self.snd.una {
+            // RTO-11. Without SACK the timer runs on, so that a long recovery ends (NR-5).
+            self.restart_loss_timer(now);
+        }
+        self.start_send_timers(now);
         self.text_packet(range, mss, options)
     }
 
@@ -88,19 +92,6 @@ impl Connection {
         }
         let room = whole_segments(window.min(cwnd), range.len(), mss);
         (room > 0).then_some(room)
-    }
-
-    /// When neither lost nor new text can be sent, SACK recovery may send what is probably lost.
-    pub(super) fn plan_last_resort(&mut self, limits: TransmitLimits) -> Option<SeqRange> {
-        let room = self.cwnd_room();
-        if !self.negotiated.sack
-            || room < self.smss()
-            || self.recovery.lost() > 0
-            || !self.recovery.mark_last_resort()
-        {
-            return None;
-        }
-        self.plan_retransmission(limits)
     }
 
     /// New text that may leave now, and the FIN behind the last of it (SM-OUT-3, CLOSE-2).
@@ -190,7 +181,7 @@ impl Connection {
         self.hold.on_sent(plan.len, plan.mss, range.end);
         self.tell_sent(now, range.len());
         self.recovery.on_sent(now, range, plan.mss, Sent::Segment);
-        self.start_retransmit_timer(now);
+        self.start_send_timers(now);
         self.text_packet(range, plan.mss, options)
     }
 
@@ -220,13 +211,11 @@ impl Connection {
 
     /// Text leaves: the retransmission timer runs, and neither persist nor override does
     /// (RFC 6298 §5.1, RTO-12; ZWP-10).
-    fn start_retransmit_timer(&mut self, now: Instant) {
+    fn start_send_timers(&mut self, now: Instant) {
         self.waiting.sent_at = now;
         self.timers.stop(Timer::Persist);
         self.timers.stop(Timer::SendOverride);
-        if !self.timers.is_set(Timer::Retransmit) {
-            self.timers.set(Timer::Retransmit, now + self.recovery.rto(self.rto_bounds()));
-        }
+        self.start_loss_timer(now);
     }
 }
 

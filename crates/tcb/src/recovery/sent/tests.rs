@@ -2,17 +2,21 @@
 //! Random sends, ACKs, SACK blocks, losses and retransmissions, across the wrap.
 use super::*;
 use alloc::vec;
-use alloc::vec::Vec;
+use core::time::Duration;
 use proptest::prelude::*;
 
 const START: SeqNum = SeqNum::new(u32::MAX - 300);
-const NOW: Instant = Instant::from_millis(1);
 
+fn at(ms: u64) -> Instant {
+    Instant::from_millis(ms)
+}
+
+/// Segments of `segment_len` octets, one each millisecond.
 fn queue(segments: u32, segment_len: u32) -> SentQueue {
     let mut queue = SentQueue::default();
     for index in 0..segments {
         let range = SeqRange::with_len(START + index * segment_len, segment_len);
-        queue.push(Instant::from_millis(u64::from(index) + 1), range, segment_len, Sent::Segment);
+        queue.push(at(u64::from(index) + 1), range, segment_len, Sent::Segment);
     }
     queue
 }
@@ -21,64 +25,134 @@ fn range(from: u32, to: u32) -> SeqRange {
     SeqRange::new(START + from, START + to)
 }
 
-#[test]
-fn an_ack_times_the_earliest_range_and_nothing_after_a_retransmission() {
-    let mut queue = queue(10, 100);
-    let done = queue.acknowledge(START + 250);
-    assert_eq!(done.bytes, 250);
-    assert_eq!(done.sent_at, Some(Instant::from_millis(1)));
-    queue.mark_lost(1);
-    queue.on_retransmitted(NOW, range(300, 400), 100);
-    let done = queue.acknowledge(START + 500);
-    assert_eq!((done.bytes, done.sent_at), (250, None), "Karn");
-    let done = queue.acknowledge(START + 600);
-    assert_eq!(done.sent_at, Some(Instant::from_millis(6)));
+/// What an ACK delivered: from where to where, and when it had been sent.
+fn acknowledge(queue: &mut SentQueue, to: u32) -> Vec<(u32, u32, Instant)> {
+    let mut parts = vec![];
+    queue.acknowledge(START + to, |part| {
+        parts.push((part.range.start - START, part.range.end - START, part.sent_at));
+    });
     queue.check();
+    parts
+}
+
+fn sack(queue: &mut SentQueue, from: u32, to: u32) -> u32 {
+    let newly = queue.mark_sacked(range(from, to), |_| {});
+    queue.check();
+    newly
+}
+
+fn lose_sent_before(queue: &mut SentQueue, ms: u64) {
+    queue.lose_oldest_while(|record| record.sent_at < at(ms));
+    queue.check();
+}
+
+#[test]
+fn an_ack_delivers_what_sack_had_not_reported() {
+    let mut queue = queue(10, 100);
+    assert_eq!(acknowledge(&mut queue, 150), [(0, 100, at(1)), (100, 150, at(2))]);
+    assert_eq!(sack(&mut queue, 300, 500), 200);
+    let parts = [(150, 200, at(2)), (200, 300, at(3)), (500, 600, at(6))];
+    assert_eq!(acknowledge(&mut queue, 600), parts);
+    assert_eq!((queue.len(), queue.sacked(), queue.pipe()), (4, 0, 400));
 }
 
 #[test]
 fn sack_marks_whole_segments_and_counts_each_once() {
     let mut queue = SentQueue::default();
-    queue.push(NOW, range(0, 1_000), 100, Sent::Segment);
-    assert_eq!(queue.mark_sacked(range(150, 450)), 200, "200 to 400");
-    assert_eq!(queue.mark_sacked(range(150, 450)), 0);
-    assert_eq!(queue.mark_sacked(range(0, 1_000)), 800);
-    assert_eq!((queue.sacked(), queue.pipe()), (1_000, 0));
-    queue.check();
+    queue.push(at(1), range(0, 1_000), 100, Sent::Segment);
+    assert_eq!(sack(&mut queue, 150, 450), 200, "200 to 400");
+    assert_eq!(sack(&mut queue, 150, 450), 0);
+    assert_eq!(queue.sacked_segments(), 2);
+    assert_eq!(sack(&mut queue, 0, 1_000), 800);
+    assert_eq!((queue.sacked(), queue.pipe(), queue.sacked_segments()), (1_000, 0, 10));
 }
 
 #[test]
-fn lost_ranges_come_lowest_first_and_no_longer_than_asked() {
+fn what_was_sent_first_is_lost_first_and_sent_again_in_the_order_of_the_numbers() {
     let mut queue = queue(10, 100);
-    [7, 2, 3].into_iter().for_each(|index| queue.mark_lost(index));
-    assert_eq!(queue.next_lost(1_000), Some(range(200, 400)));
-    assert_eq!(queue.next_lost(150), Some(range(200, 350)));
-    queue.on_retransmitted(NOW, range(200, 350), 150);
-    assert_eq!(queue.next_lost(1_000), Some(range(350, 400)));
-    queue.on_retransmitted(NOW, range(350, 400), 50);
-    assert_eq!(queue.next_lost(1_000), Some(range(700, 800)));
-    assert_eq!(queue.mark_sacked(range(700, 800)), 100);
-    assert_eq!(queue.next_lost(1_000), None);
-    queue.check();
+    sack(&mut queue, 200, 300);
+    lose_sent_before(&mut queue, 6);
+    assert_eq!((queue.lost(), queue.pipe()), (400, 500));
+    assert_eq!(queue.next_lost(1_000), Some(range(0, 200)));
+    assert_eq!(queue.next_lost(150), Some(range(0, 150)));
+    queue.on_retransmitted(at(20), range(0, 150), 150);
+    assert_eq!(queue.next_lost(1_000), Some(range(150, 200)));
+    queue.on_retransmitted(at(21), range(150, 200), 50);
+    assert_eq!(queue.next_lost(1_000), Some(range(300, 500)));
+    // Sent at 20 ms, the first is not the oldest any more.
+    lose_sent_before(&mut queue, 20);
+    assert_eq!((queue.lost(), queue.pipe()), (700, 200));
+    lose_sent_before(&mut queue, 21);
+    assert_eq!(queue.next_lost(1_000), Some(range(0, 150)));
+    // What arrives after all is not sent again.
+    sack(&mut queue, 0, 500);
+    assert_eq!(queue.next_lost(1_000), Some(range(500, 1_000)));
 }
 
 #[test]
-fn dec_5_after_a_timeout_nothing_counts_as_received() {
-    let mut queue = queue(10, 100);
-    queue.mark_sacked(range(300, 600));
-    queue.mark_all_lost();
-    assert_eq!((queue.sacked(), queue.pipe(), queue.lost()), (0, 0, 1_000));
-    assert_eq!(queue.next_lost(100), Some(range(0, 100)));
+fn tlp_14_a_probe_is_in_flight_beside_what_it_repeats() {
+    let mut queue = SentQueue::default();
+    queue.push(at(1), range(0, 250), 100, Sent::Segment);
+    assert_eq!(queue.last_segment(), Some(range(200, 250)));
+    queue.on_probed(at(9));
     queue.check();
+    assert_eq!((queue.pipe(), queue.len()), (300, 2));
+    queue.on_probed(at(10));
+    assert_eq!(queue.pipe(), 300, "not three times");
+    // RACK-3: it was sent at 10 ms.
+    lose_sent_before(&mut queue, 10);
+    assert_eq!((queue.pipe(), queue.lost()), (100, 200));
+    lose_sent_before(&mut queue, 11);
+    assert_eq!((queue.pipe(), queue.lost()), (0, 250));
+    assert_eq!(queue.last_segment(), None, "it is to be sent again anyway");
+}
+
+#[test]
+fn dec_5_a_timeout_decides_anew_about_all() {
+    let mut queue = queue(10, 100);
+    sack(&mut queue, 300, 600);
+    lose_sent_before(&mut queue, 3);
+    queue.on_retransmitted(at(20), range(0, 100), 100);
+    queue.judge_all(|record| if record.sent_at < at(8) { Fate::Lost } else { Fate::InFlight });
+    queue.check();
+    assert_eq!((queue.sacked(), queue.pipe(), queue.lost()), (0, 400, 600));
+    let in_flight: Vec<_> = queue.in_flight().map(|record| record.sent_at).collect();
+    assert_eq!(in_flight, [at(8), at(9), at(10), at(20)]);
+    assert_eq!(queue.next_lost(100), Some(range(100, 200)));
+}
+
+#[test]
+fn rack_13_the_last_that_is_overdue_is_known() {
+    let mut queue = queue(10, 100);
+    let sent_at = |queue: &SentQueue| queue.overdue().map(|record| record.sent_at);
+    queue.mark_overdue(|record| record.sent_at < at(4));
+    assert_eq!(sent_at(&queue), Some(at(3)));
+    sack(&mut queue, 200, 300);
+    assert_eq!(sent_at(&queue), Some(at(2)), "it arrived");
+    lose_sent_before(&mut queue, 2);
+    assert_eq!(sent_at(&queue), Some(at(2)));
+    lose_sent_before(&mut queue, 3);
+    assert_eq!(sent_at(&queue), None);
+    queue.mark_overdue(|record| record.sent_at < at(7));
+    assert_eq!(sent_at(&queue), Some(at(6)));
 }
 
 #[test]
 fn zwp_3_a_probe_is_not_in_flight() {
     let mut queue = SentQueue::default();
-    queue.push(NOW, range(0, 1), 1, Sent::Probe);
+    queue.push(at(1), range(0, 1), 1, Sent::Probe);
+    queue.check();
     assert_eq!((queue.pipe(), queue.lost()), (0, 1));
     assert_eq!(queue.next_lost(100), Some(range(0, 1)));
+}
+
+#[test]
+fn our_own_queue_is_no_time_on_the_way() {
+    let mut queue = queue(10, 100);
+    queue.on_stalled(at(50), at(8));
     queue.check();
+    let sent: Vec<_> = queue.in_flight().map(|record| record.sent_at.as_millis()).collect();
+    assert_eq!(sent, [1, 2, 3, 4, 5, 6, 7, 50, 50, 50]);
 }
 
 #[derive(Clone, Debug)]
@@ -86,98 +160,159 @@ enum Step {
     Send(u32, u32),
     Acknowledge(u32),
     Sack(u32, u32),
-    Lose(usize),
-    LoseAll,
+    Lose(u64),
+    LoseFirst,
+    Judge(u64),
     Retransmit(u32),
+    Probe,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        (1..90u32, 1..30u32).prop_map(|(len, segment)| Step::Send(len, segment)),
-        (0..200u32).prop_map(Step::Acknowledge),
-        (0..400u32, 0..120u32).prop_map(|(from, len)| Step::Sack(from, len)),
-        (0..20usize).prop_map(Step::Lose),
-        Just(Step::LoseAll),
-        (1..70u32).prop_map(Step::Retransmit),
+        3 => (1..90u32, 1..30u32).prop_map(|(len, segment)| Step::Send(len, segment)),
+        1 => (0..200u32).prop_map(Step::Acknowledge),
+        3 => (0..400u32, 0..120u32).prop_map(|(from, len)| Step::Sack(from, len)),
+        2 => (0..20u64).prop_map(Step::Lose),
+        1 => Just(Step::LoseFirst),
+        1 => (0..20u64).prop_map(Step::Judge),
+        2 => (1..70u32).prop_map(Step::Retransmit),
+        1 => Just(Step::Probe),
     ]
 }
 
+/// What is known of one number.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Cell {
-    InFlight,
-    Lost,
-    Sacked,
+struct Cell {
+    fate: Fate,
+    again: Again,
+    sent_at: Instant,
+}
+
+/// What the cells must be, read from the records.
+fn cells_of(queue: &SentQueue) -> Vec<Cell> {
+    let records = queue.order.iter().map(|place| queue.record(place.key));
+    let cells = records.flat_map(|record| {
+        let SentRecord { fate, again, sent_at, .. } = *record;
+        vec![Cell { fate, again, sent_at }; record.range.len() as usize]
+    });
+    cells.collect()
 }
 
 proptest! {
     #[test]
     fn counts_and_marks_agree_with_a_map_of_cells(
-        steps in proptest::collection::vec(step(), 0..80),
+        steps in proptest::collection::vec(step(), 0..100),
     ) {
         let mut queue = SentQueue::default();
         let mut cells: Vec<Cell> = vec![];
         let (mut una, mut nxt) = (START, START);
-        for step in steps {
+        for (step, ms) in steps.into_iter().zip(100..) {
+            // Some things happen at the same time.
+            let now = at(ms / 2);
+            let before = |age: u64| now - Duration::from_millis(age);
             match step {
                 Step::Send(len, segment) => {
-                    queue.push(NOW, SeqRange::with_len(nxt, len), segment, Sent::Segment);
+                    queue.push(now, SeqRange::with_len(nxt, len), segment, Sent::Segment);
                     nxt += len;
-                    cells.extend(vec![Cell::InFlight; len as usize]);
+                    let cell = Cell { fate: Fate::InFlight, again: Again::No, sent_at: now };
+                    cells.extend(vec![cell; len as usize]);
                 }
                 Step::Acknowledge(count) => {
                     let count = count.min(nxt - una);
                     una += count;
                     let gone: Vec<_> = cells.drain(..count as usize).collect();
-                    let done = queue.acknowledge(una);
-                    prop_assert_eq!(done.bytes, count);
-                    let sacked = gone.iter().filter(|cell| **cell == Cell::Sacked).count() as u32;
-                    prop_assert_eq!(done.newly_delivered, count - sacked);
+                    let mut delivered = 0;
+                    let acked = queue.acknowledge(una, |part| delivered += part.range.len());
+                    prop_assert_eq!(acked, count);
+                    let new = gone.iter().filter(|cell| cell.fate != Fate::Sacked).count();
+                    prop_assert_eq!(delivered as usize, new);
                 }
                 Step::Sack(from, len) => {
                     let block = SeqRange::with_len(una + from, len);
-                    let before = cells.iter().filter(|cell| **cell == Cell::Sacked).count();
-                    let newly = queue.mark_sacked(block);
-                    for record in &queue.records {
-                        if record.sacked {
-                            let from = (record.range.start - una) as usize;
-                            let to = (record.range.end - una) as usize;
-                            cells[from..to].fill(Cell::Sacked);
+                    let mut parts = vec![];
+                    let newly = queue.mark_sacked(block, |part| parts.push(*part));
+                    prop_assert_eq!(newly, parts.iter().map(|part| part.range.len()).sum::<u32>());
+                    for part in parts {
+                        prop_assert!(block.contains_range(part.range));
+                        let (from, to) = (part.range.start - una, part.range.end - una);
+                        for cell in &mut cells[from as usize..to as usize] {
+                            prop_assert_ne!(cell.fate, Fate::Sacked);
+                            prop_assert_eq!(cell.sent_at, part.sent_at);
+                            *cell = judged(*cell, Fate::Sacked);
                         }
                     }
-                    let after = cells.iter().filter(|cell| **cell == Cell::Sacked).count();
-                    prop_assert_eq!(newly as usize, after - before);
-                    prop_assert!(newly <= len);
                 }
-                Step::Lose(index) => {
-                    queue.mark_lost(index);
-                    if let Some(record) = queue.get(index).filter(|record| record.lost) {
-                        let from = (record.range.start - una) as usize;
-                        let to = (record.range.end - una) as usize;
-                        cells[from..to].fill(Cell::Lost);
+                Step::Lose(age) => {
+                    queue.lose_oldest_while(|record| record.sent_at <= before(age));
+                    for cell in cells.iter_mut().filter(|cell| cell.sent_at <= before(age)) {
+                        if cell.fate == Fate::InFlight {
+                            *cell = judged(*cell, Fate::Lost);
+                        }
                     }
                 }
-                Step::LoseAll => {
-                    queue.mark_all_lost();
-                    cells.fill(Cell::Lost);
+                Step::LoseFirst => {
+                    let first = queue.first().copied();
+                    queue.lose_first_segment();
+                    if let Some(first) = first.filter(|r| r.again == Again::No) {
+                        let len = first.range.len().min(u32::from(first.segment_len));
+                        for cell in &mut cells[..len as usize] {
+                            if cell.fate == Fate::InFlight {
+                                cell.fate = Fate::Lost;
+                            }
+                        }
+                    }
+                }
+                Step::Judge(age) => {
+                    let fate = |sent_at: Instant| {
+                        if sent_at <= before(age) { Fate::Lost } else { Fate::InFlight }
+                    };
+                    queue.judge_all(|record| fate(record.sent_at));
+                    cells.iter_mut().for_each(|cell| *cell = judged(*cell, fate(cell.sent_at)));
                 }
                 Step::Retransmit(len) => {
-                    let lowest = cells.iter().position(|cell| *cell == Cell::Lost);
+                    let lowest = cells.iter().position(|cell| cell.fate == Fate::Lost);
                     let next = queue.next_lost(len);
                     prop_assert_eq!(next.map(|range| (range.start - una) as usize), lowest);
                     let Some(range) = next else { continue };
                     prop_assert!(!range.is_empty() && range.len() <= len);
                     let from = (range.start - una) as usize;
-                    let cells = &mut cells[from..from + range.len() as usize];
-                    prop_assert!(cells.iter().all(|cell| *cell == Cell::Lost));
-                    cells.fill(Cell::InFlight);
-                    queue.on_retransmitted(NOW, range, len);
+                    let again = Again::Retransmitted;
+                    for cell in &mut cells[from..from + range.len() as usize] {
+                        prop_assert_eq!(cell.fate, Fate::Lost);
+                        *cell = Cell { fate: Fate::InFlight, again, sent_at: now };
+                    }
+                    queue.on_retransmitted(now, range, len);
+                }
+                Step::Probe => {
+                    let last = queue.last_segment();
+                    queue.on_probed(now);
+                    let Some(range) = last else { continue };
+                    prop_assert_eq!(range.end, nxt);
+                    for cell in &mut cells[(range.start - una) as usize..] {
+                        prop_assert_eq!(cell.fate, Fate::InFlight);
+                        *cell = Cell { again: Again::Probed, sent_at: now, ..*cell };
+                    }
                 }
             }
+            queue.mark_overdue(|record| record.sent_at < before(10));
             queue.check();
-            let count = |kind| cells.iter().filter(|cell| **cell == kind).count() as u32;
-            prop_assert_eq!(queue.pipe(), count(Cell::InFlight));
-            prop_assert_eq!(queue.lost(), count(Cell::Lost));
-            prop_assert_eq!(queue.sacked(), count(Cell::Sacked));
+            prop_assert_eq!(&cells_of(&queue), &cells);
+            let count = |fate| cells.iter().filter(|cell| cell.fate == fate).count() as u32;
+            let probed = cells.iter().filter(|cell| cell.again == Again::Probed).count() as u32;
+            prop_assert_eq!(queue.pipe(), count(Fate::InFlight) + probed);
+            prop_assert_eq!(queue.lost(), count(Fate::Lost));
+            prop_assert_eq!(queue.sacked(), count(Fate::Sacked));
+            let overdue = cells.iter().filter(|cell| cell.fate == Fate::InFlight);
+            let overdue = overdue.map(|cell| cell.sent_at).filter(|sent_at| *sent_at < before(10));
+            prop_assert_eq!(queue.overdue().map(|record| record.sent_at), overdue.max());
         }
     }
+}
+
+fn judged(cell: Cell, fate: Fate) -> Cell {
+    let again = match cell.again {
+        Again::Probed if fate != Fate::InFlight => Again::Retransmitted,
+        again @ (Again::No | Again::Retransmitted | Again::Probed) => again,
+    };
+    Cell { fate, again, ..cell }
 }

@@ -1,0 +1,142 @@
+//! What the timers of loss recovery find: an overdue segment, or silence.
+
+use synack_wire::SeqNum;
+
+use super::episode::{BegunWith, Episode};
+use super::rack::WindowInputs;
+use super::record::Fate;
+use super::{Detector, LossRecovery};
+use crate::Instant;
+
+impl LossRecovery {
+    /// The retransmission timer expired: the first segment is sent again, and with it what was due
+    /// for as long; without SACK, everything.
+    ///
+    /// Returns FlightSize if that is a signal of congestion: the first expiry for this segment
+    /// (CC-8, CC-9).
+    ///
+    /// Source: RFC 6298 §5.4 to §5.6 (RTO-15); RFC 5681 §3.1; RFC 6582 §3.2 (NR-6); RFC 2018 §5.1
+    /// (SACK-9, DEC-5); RFC 8985 §6.3 (RACK-15).
+    pub(crate) fn on_timeout(&mut self, now: Instant, nxt: SeqNum, cwnd: u32) -> Option<u32> {
+        let una = self.sent.first().map_or(nxt, |record| record.range.start);
+        let mut flight_size = nxt.saturating_since(una);
+        if matches!(self.episode, Episode::Timeout { .. }) {
+            // What waits to be sent again since the last timeout is no measure of the network.
+            flight_size = flight_size.min(cwnd);
+        }
+        let is_first = self.timeouts == 0;
+        self.timeouts = self.timeouts.saturating_add(1);
+        self.backoff.on_timeout();
+        self.recover = nxt;
+        self.episode = Episode::Timeout { point: nxt };
+        self.lose_on_timeout(now, una);
+        is_first.then_some(flight_size)
+    }
+
+    /// The timer of the SYN expired; its retransmission is not kept here.
+    pub(crate) fn on_syn_timeout(&mut self) {
+        self.timeouts = self.timeouts.saturating_add(1);
+        self.backoff.on_timeout();
+    }
+
+    /// Our SYN was acknowledged; nothing of that is kept here either.
+    pub(crate) fn on_syn_acked(&mut self) {
+        self.timeouts = 0;
+    }
+
+    /// The reordering timer expired: what is overdue is lost. Returns FlightSize if fast recovery
+    /// began.
+    ///
+    /// Source: RFC 8985 §6.2 step 5 (RACK-13).
+    pub(crate) fn on_reorder_timeout(
+        &mut self,
+        now: Instant,
+        nxt: SeqNum,
+        mss: u32,
+    ) -> Option<u32> {
+        let Detector::Rack(rack) = &self.detector else { return None };
+        let una = self.sent.first()?.range.start;
+        let flight_size = rack.flight_size(una, nxt);
+        let in_flight_before = self.in_flight();
+        let recover_flight = nxt.saturating_since(una).saturating_sub(self.sent.sacked());
+        let began = self.detect_by_time(now, nxt, BegunWith { recover_flight, delivered: 0 });
+        let in_flight = self.in_flight();
+        let reduction = self.episode.reduction();
+        if let Some(reduction) = reduction.filter(|_| in_flight < in_flight_before) {
+            reduction.on_lost(in_flight_before, in_flight, mss);
+        }
+        began.then_some(flight_size)
+    }
+
+    /// When the reordering timer fires: when everything sent before the newest delivered is lost,
+    /// if it does not arrive.
+    ///
+    /// Source: RFC 8985 §6.2 step 5 (RACK-13).
+    pub(crate) fn reorder_deadline(&self) -> Option<Instant> {
+        let Detector::Rack(rack) = &self.detector else { return None };
+        let window = rack.window(self.window_inputs());
+        self.sent.overdue().map(|record| rack.lost_at(record, window))
+    }
+
+    /// Finds what is lost by time. Returns whether fast recovery began.
+    ///
+    /// Source: RFC 8985 §6.2 step 5 (RACK-12, RACK-14, RACK-16, RACK-19).
+    pub(super) fn detect_by_time(
+        &mut self,
+        now: Instant,
+        nxt: SeqNum,
+        begun_with: BegunWith,
+    ) -> bool {
+        let found = self.lose_overdue(now);
+        let begins = found && self.episode.is_open();
+        if begins {
+            self.begin_fast(nxt, begun_with);
+            // Within recovery the window may be closed (RACK-8).
+            self.lose_overdue(now);
+        }
+        begins
+    }
+
+    /// Takes what is overdue for lost. Returns whether anything was.
+    fn lose_overdue(&mut self, now: Instant) -> bool {
+        let Detector::Rack(rack) = &self.detector else { return false };
+        let lost_before = self.sent.lost();
+        let window = rack.window(self.window_inputs());
+        self.sent.lose_oldest_while(|record| {
+            rack.is_older(record) && rack.lost_at(record, window) <= now
+        });
+        self.sent.mark_overdue(|record| rack.is_older(record));
+        self.sent.lost() > lost_before
+    }
+
+    /// Decides what of all that is unacknowledged is lost, after the timer expired for `una`. What
+    /// SACK reported is believed no longer.
+    fn lose_on_timeout(&mut self, now: Instant, una: SeqNum) {
+        let inputs = self.window_inputs();
+        match &mut self.detector {
+            Detector::Duplicates(duplicates) => {
+                duplicates.reset();
+                self.sent.judge_all(|_| Fate::Lost);
+            }
+            Detector::Rack(rack) => {
+                let window = rack.window(inputs);
+                let rack = *rack;
+                self.sent.judge_all(|record| {
+                    let is_due = rack.lost_at(record, window) <= now;
+                    let is_lost = record.range.start == una || is_due || record.fate == Fate::Lost;
+                    if is_lost { Fate::Lost } else { Fate::InFlight }
+                });
+                self.sent.mark_overdue(|record| rack.is_older(record));
+            }
+        }
+    }
+
+    fn window_inputs(&self) -> WindowInputs {
+        WindowInputs {
+            in_recovery: !self.episode.is_open(),
+            sacked_segments: self.sent.sacked_segments(),
+            min_rtt: self.min_rtt.get(),
+            srtt: self.rtt.srtt(),
+        }
+    }
+}
