@@ -33,7 +33,7 @@ pub struct ConnectionInfo {
     pub urgent_left: u32,
     /// The effective send MSS less the options of a data segment (MUST-16).
     pub mss: u32,
-    /// What the congestion controller is called.
+    /// What the congestion controller is called; `none` until the handshake is complete.
     pub congestion: &'static str,
     /// Congestion window.
     pub cwnd: u32,

@@ -21,6 +21,7 @@ mod restart_window;
 mod sample;
 #[cfg(test)]
 mod testing;
+mod unopened;
 mod validation;
 mod window;
 mod windowed_max;
@@ -37,6 +38,7 @@ pub use sample::{
     AckSample, Beginning, CongestionEvent, CongestionSignal, Inherited, LostSample, RateSample,
     SentSample, SpuriousEvent,
 };
+pub(crate) use unopened::Unopened;
 pub use window::WindowOptions;
 pub(crate) use windowed_max::WindowedMax;
 

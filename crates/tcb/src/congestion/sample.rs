@@ -143,6 +143,9 @@ pub struct Beginning {
     pub now: Instant,
     /// The sender's maximum segment size. Units: octets.
     pub mss: u32,
+    /// cwnd, unless it is inherited: [`initial_window`](super::initial_window), or one segment if
+    /// more than one SYN was lost (RFC 6928 §2, IW-2). Units: octets.
+    pub initial_window: u32,
     /// Where all chance comes from: differs from connection to connection, and is the same when a
     /// run is repeated.
     pub seed: u64,

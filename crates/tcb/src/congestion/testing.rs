@@ -1,6 +1,8 @@
 //! Samples for the tests of controllers: a template, of which a test changes what it is about.
 
-use super::{AckSample, Beginning, CongestionEvent, CongestionSignal, SpuriousEvent};
+use super::{
+    AckSample, Beginning, CongestionEvent, CongestionSignal, SpuriousEvent, initial_window,
+};
 use crate::Instant;
 
 pub(super) const NOW: Instant = Instant::from_millis(1);
@@ -34,7 +36,7 @@ pub(super) fn congestion(signal: CongestionSignal, flight_size: u32) -> Congesti
 
 /// A connection begins, with segments of `mss`.
 pub(super) fn beginning(mss: u32) -> Beginning {
-    Beginning { now: NOW, mss, seed: 1, inherited: None }
+    Beginning { now: NOW, mss, initial_window: initial_window(mss), seed: 1, inherited: None }
 }
 
 /// What was taken for `signal` was none, and nothing is in flight.

@@ -75,7 +75,7 @@ impl Window {
     /// The initial window and an unbounded threshold (CC-6), or what another controller left.
     pub(crate) fn new(beginning: &Beginning, options: WindowOptions) -> Self {
         let mss = beginning.mss.clamp(1, MSS_MAX);
-        let cwnd = initial_window(mss);
+        let cwnd = beginning.initial_window.max(mss);
         let slow_start = if options.hystart { SlowStart::initial() } else { SlowStart::plain() };
         let mut window = Self {
             cwnd,

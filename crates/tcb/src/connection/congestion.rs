@@ -1,5 +1,7 @@
 //! What the congestion controller is told, and what its window leaves room for.
 
+use core::time::Duration;
+
 use synack_wire::SeqNum;
 
 use super::{Connection, TransmitLimits};
@@ -7,18 +9,24 @@ use crate::Instant;
 use crate::congestion::pacing::{self, Pacer};
 use crate::congestion::{
     AckSample, Beginning, BytesPerSecond, CongestionEvent, CongestionSignal, Inherited, SentSample,
+    initial_window,
 };
 use crate::recovery::AckOutcome;
 use crate::timers::Timer;
 
 impl Connection {
-    /// The handshake settled the segment size: the controller begins anew.
-    pub(super) fn begin_congestion_control(&mut self, now: Instant) {
+    /// The handshake is complete: a controller begins. `rtt` is what the handshake took, if it
+    /// could be measured.
+    pub(super) fn begin_congestion_control(&mut self, now: Instant, rtt: Option<Duration>) {
         self.build_controller(now, None);
+        self.congestion.on_established(now, rtt);
     }
 
     /// The application chose another controller: it goes on from where the one before it was.
     pub(super) fn replace_controller(&mut self, now: Instant) {
+        if !self.snd.is_syn_acked() {
+            return;
+        }
         let inherited = Inherited {
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
@@ -30,7 +38,11 @@ impl Connection {
 
     fn build_controller(&mut self, now: Instant, inherited: Option<Inherited>) {
         let seed = seed(self.snd.iss, self.timestamps.offset);
-        let beginning = Beginning { now, mss: self.smss(), seed, inherited };
+        let mss = self.smss();
+        // IW-2: one SYN that was lost says little, and a second one much.
+        let is_lossy = self.handshake.retransmissions > 1;
+        let initial_window = if is_lossy { mss } else { initial_window(mss) };
+        let beginning = Beginning { now, mss, initial_window, seed, inherited };
         self.congestion = self.config.congestion.build(&beginning);
         self.pacer = Pacer::default();
         self.timers.stop(Timer::Pacing);
@@ -148,6 +160,6 @@ impl Connection {
 
 /// Where the controller of a connection has all chance from: by way of the numbers that identify
 /// the connection, from the endpoint's secret.
-pub(super) fn seed(iss: SeqNum, timestamp_offset: u32) -> u64 {
+fn seed(iss: SeqNum, timestamp_offset: u32) -> u64 {
     u64::from(timestamp_offset) << 32 | u64::from(iss.get())
 }

@@ -6,7 +6,6 @@ use core::time::Duration;
 
 use synack_wire::{Flags, IpFields, Segment, SeqNum, TcpPacket};
 
-use super::congestion::seed;
 use super::keep_alive::KeepAliveState;
 use super::loss_timers::LossDeadlines;
 use super::negotiate::{Offer, answer, offer};
@@ -17,7 +16,7 @@ use super::{
     mtu,
 };
 use crate::config::ConnectionConfig;
-use crate::congestion::Beginning;
+use crate::congestion::Unopened;
 use crate::congestion::pacing::Pacer;
 use crate::event::Events;
 use crate::info::Counters;
@@ -208,10 +207,6 @@ impl Connection {
             Opened::Active => State::SynSent,
             Opened::Passive => State::SynReceived,
         };
-        let is_ipv6 = path.is_ipv6();
-        let smss = mtu::effective_mss(negotiated.send_mss, mtu, is_ipv6, negotiated.options_len());
-        let seed = seed(iss, timestamp_offset);
-        let beginning = Beginning { now, mss: smss, seed, inherited: None };
         Self {
             state,
             opened,
@@ -229,7 +224,7 @@ impl Connection {
             acks: AckPolicy::new(config.quick_acks),
             sack_report: SackReport::default(),
             recovery: LossRecovery::new(iss),
-            congestion: config.congestion.build(&beginning),
+            congestion: Unopened::boxed(),
             pacer: Pacer::default(),
             timers: TimerTable::default(),
             loss: LossDeadlines::default(),
@@ -327,7 +322,7 @@ impl Connection {
         self.recovery.on_syn_acked();
         let (timed_out, sack) = (self.handshake.timed_out, self.negotiated.sack);
         self.recovery.on_established(now, Handshaken { rtt, timed_out, sack });
-        self.congestion.on_established(now, rtt);
+        self.begin_congestion_control(now, rtt);
         if core::mem::take(&mut self.due.syn) {
             // The SYN-ACK that was not polled leaves no more, and the peer's SYN wants an ACK.
             self.acks.owe_now();

@@ -1,15 +1,19 @@
 //! Congestion control (CC-*) of RFC 5681, and how windows begin and grow (IW-*, ABC-*).
 //! NewReno with the slow start of RFC 5681, without SACK; the far end acknowledges by hand.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use synack_tcb::congestion::{NewRenoFactory, WindowOptions};
+use synack_tcb::congestion::{
+    Beginning, CongestionController, CongestionFactory, NewReno, NewRenoFactory, WindowOptions,
+};
 
 use crate::support::{Change, Conversation, Opener, Setup};
 
 fn reno(setup: Setup) -> Setup {
     let options = WindowOptions { hystart: false, ..WindowOptions::DEFAULT };
-    let factory = std::sync::Arc::new(NewRenoFactory { options });
+    let factory = Arc::new(NewRenoFactory { options });
     setup.configured(|config| config.congestion = factory)
 }
 
@@ -221,6 +225,59 @@ fn iw_2_one_repeated_syn_ack_does_not_shrink_the_initial_window() {
     let mut c = setup.finish(host, setup.peer(), &again);
     c.write(50_000);
     assert_eq!(octets_sent(&mut c), 10_000);
+}
+
+#[test]
+fn iw_2_after_a_second_retransmission_of_the_syn_a_connection_begins_with_one_segment() {
+    for opened_by in [Opener::FarEnd, Opener::Host] {
+        let setup = reno(Setup { opened_by, ..Setup::default() });
+        let mut host = setup.host();
+        setup.begin(&mut host);
+        host.advance(Duration::from_secs(3));
+        let last = host.sent().pop().unwrap();
+        let mut c = setup.finish(host, setup.peer(), &last);
+        c.write(50_000);
+        assert_eq!(octets_sent(&mut c), 1_000, "{opened_by:?}");
+        // In slow start all the same: nothing says where congestion begins.
+        assert_eq!(c.info().ssthresh, u32::MAX);
+        c.run(100);
+        c.ack(1_001);
+        assert_eq!(octets_sent(&mut c), 2_000, "{opened_by:?}");
+    }
+}
+
+/// Counts the controllers that it makes, all of NewReno.
+#[derive(Debug, Default)]
+struct Counting {
+    built: AtomicU32,
+}
+
+impl CongestionFactory for Counting {
+    fn build(&self, beginning: &Beginning) -> Box<dyn CongestionController> {
+        self.built.fetch_add(1, Ordering::Relaxed);
+        NewReno::FACTORY.build(beginning)
+    }
+}
+
+#[test]
+fn attack_a6_a_connection_has_one_controller_and_a_handshake_none() {
+    for opened_by in [Opener::FarEnd, Opener::Host] {
+        let counting = Arc::new(Counting::default());
+        let built = || counting.built.load(Ordering::Relaxed);
+        let factory = counting.clone();
+        let setup = Setup { opened_by, ..Setup::default() };
+        let setup = setup.configured(|config| config.congestion = factory);
+        let mut host = setup.host();
+        let first = setup.begin(&mut host);
+        // Segments that a handshake must look at, and that do not complete it.
+        for ack in [0, 1 << 30, 1 << 31] {
+            host.receive(setup.peer().ack(setup.irs + 1, ack));
+            host.sent();
+        }
+        assert_eq!(built(), 0, "{opened_by:?}");
+        let mut c = setup.finish(host, setup.peer(), &first);
+        assert_eq!((built(), c.info().congestion), (1, "reno"), "{opened_by:?}");
+    }
 }
 
 #[test]

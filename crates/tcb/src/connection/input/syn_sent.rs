@@ -60,7 +60,6 @@ impl Connection {
         let offer = self.offer();
         self.negotiated = Negotiated::from_syn(&offer, options, self.path.is_ipv6());
         self.synchronize(now, arrival.seq, options.timestamps.map(|timestamps| timestamps.value));
-        self.begin_congestion_control(now);
     }
 
     /// SM-SYNSENT-8: a SYN without an ACK of ours. Text or FIN with it waits for ESTABLISHED.
