@@ -41,7 +41,7 @@ use crate::info::Counters;
 use crate::recovery::{LossRecovery, RtoBounds};
 use crate::recv::{AckPolicy, Reassembly, RecvBuffer, RecvSequence, SackReport};
 use crate::send::{SendBuffer, SendSequence};
-use crate::timers::TimerTable;
+use crate::timers::{Timer, TimerTable};
 use crate::{FourTuple, Instant};
 
 /// A TCP connection as a state machine without I/O (RFC 9293).
@@ -339,10 +339,13 @@ impl Connection {
         let snd = &self.snd;
         assert!(snd.una <= snd.nxt, "SND.UNA <= SND.NXT");
         assert!(self.rcv.nxt <= self.rcv.adv + 1, "a FIN may take the number at the right edge");
-        assert!(self.congestion.cwnd() >= self.smss().min(self.congestion.cwnd().max(1)));
+        assert!(self.congestion.cwnd() >= self.smss(), "cwnd is at least a segment");
         // What a loss probe sent again counts twice (TLP-14).
         assert!(self.recovery.in_flight() <= 2 * snd.flight_size(), "pipe is what was sent");
         assert!(self.timers.running() <= 5, "at most five timers run");
+        let send_timers = [Timer::Retransmit, Timer::Reorder, Timer::Persist, Timer::SendOverride];
+        let running = send_timers.into_iter().filter(|timer| self.timers.is_set(*timer)).count();
+        assert!(running <= 1, "the send side waits for one thing at a time (RACK-18, ZWP-10)");
         if self.state == State::Closed || self.state == State::TimeWait {
             assert_eq!(self.timers.running(), 0, "nothing is awaited any more");
             return;
