@@ -51,6 +51,7 @@ mod oracle;
 mod path;
 mod pattern;
 mod plan;
+pub mod plot;
 mod run;
 mod script;
 mod segments;

@@ -1,18 +1,21 @@
 //! `synack-sim`: runs the simulation over many seeds, or one seed with a log of its packets; or a
-//! grid of paths under every congestion controller.
+//! grid of paths under every congestion controller, as a table or a picture of one.
 
 mod swarm;
 mod totals;
 
 use std::io::{self, Write};
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use swarm::Swarm;
+use synack_netem::{Probability, Rate};
 use synack_sim::grid::{Grid, Table};
-use synack_sim::{Controller, Fault, Plan, run_guarded};
+use synack_sim::{Controller, Fault, Plan, plot, run_guarded};
 
 #[derive(Parser)]
 #[command(name = "synack-sim", about = "Two endpoints over links that spoil packets, by seed")]
@@ -27,6 +30,8 @@ enum Command {
     Swarm(SwarmArguments),
     /// Measure transfers over many paths, under every congestion controller
     Grid(GridArguments),
+    /// Draw one transfer under each congestion controller, a file NAME.svg each
+    Plot(PlotArguments),
 }
 
 #[derive(Args)]
@@ -61,6 +66,31 @@ struct GridArguments {
     threads: Option<usize>,
 }
 
+#[derive(Args)]
+struct PlotArguments {
+    /// Where the files are written
+    #[arg(long)]
+    into: PathBuf,
+    /// Under these controllers alone
+    #[arg(long, value_delimiter = ',', value_parser = controller)]
+    controllers: Vec<Controller>,
+    /// Mbit/s of the narrow place
+    #[arg(long, default_value_t = 10)]
+    rate: u32,
+    /// Milliseconds of a round trip without any queue
+    #[arg(long, default_value_t = 40)]
+    rtt: u64,
+    /// Packets of the sender that are lost by chance, in a million
+    #[arg(long, default_value_t = 1_000)]
+    loss: u32,
+    /// Packets of the sender that 3 to 8 others overtake, in a million
+    #[arg(long, default_value_t = 0)]
+    reorder: u32,
+    /// How long the transfer takes
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+}
+
 fn controller(name: &str) -> Result<Controller, String> {
     Controller::named(name).ok_or_else(|| {
         let names: Vec<_> = Controller::ALL.iter().map(|controller| controller.name).collect();
@@ -85,6 +115,7 @@ fn main() -> io::Result<ExitCode> {
             }
         },
         Command::Grid(arguments) => run_grid(arguments)?,
+        Command::Plot(arguments) => draw(arguments).map(|()| true)?,
     };
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -95,13 +126,30 @@ fn cores() -> usize {
 
 /// Runs a grid and prints its table. Returns whether no cell broke an invariant.
 fn run_grid(arguments: GridArguments) -> io::Result<bool> {
-    let mut grid = Grid::full();
-    if !arguments.controllers.is_empty() {
-        grid.controllers = arguments.controllers;
-    }
+    let grid = Grid { controllers: or_all(arguments.controllers), ..Grid::full() };
     let outcomes = grid.run(arguments.threads.unwrap_or_else(cores));
     write!(io::stdout(), "{}", Table(&outcomes))?;
     Ok(outcomes.iter().all(|(_, result)| result.is_ok()))
+}
+
+/// Draws a transfer under each controller.
+fn draw(arguments: PlotArguments) -> io::Result<()> {
+    let path = synack_sim::Path {
+        rate: Rate::mbit(arguments.rate),
+        rtt: Duration::from_millis(arguments.rtt),
+        loss: Probability::per_million(arguments.loss),
+        reordering: Probability::per_million(arguments.reorder),
+    };
+    let time = Duration::from_secs(arguments.seconds);
+    for controller in or_all(arguments.controllers) {
+        let file = arguments.into.join(controller.name).with_extension("svg");
+        std::fs::write(file, plot::svg(path, controller, time)?)?;
+    }
+    Ok(())
+}
+
+fn or_all(controllers: Vec<Controller>) -> Vec<Controller> {
+    if controllers.is_empty() { Controller::ALL.into() } else { controllers }
 }
 
 /// Runs one seed, and prints what happens as it happens.

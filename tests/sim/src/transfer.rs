@@ -8,7 +8,7 @@ use synack_tcb::Internals;
 use crate::conversation::ConversationId;
 use crate::host::{HostConfig, HostId};
 use crate::middlebox::MiddleboxFaults;
-use crate::network::{Loss, Network};
+use crate::network::{Network, Sent};
 use crate::oracle::Thoroughness;
 use crate::script::Script;
 use crate::streams::Streams;
@@ -54,7 +54,7 @@ impl Transfer {
         let [there, back] = path.links();
         network.join(SENDER, RECEIVER, there, MiddleboxFaults::default());
         network.join(RECEIVER, SENDER, back, MiddleboxFaults::default());
-        network.note_losses();
+        network.take_note();
         network.listen(RECEIVER, PORT)?;
         let scripts = [Script::send(bytes), Script::receive()];
         let id = network.open((SENDER, 4_000), (RECEIVER, PORT), scripts)?;
@@ -91,9 +91,9 @@ impl Transfer {
         self.seen[1].as_ref()
     }
 
-    /// Text of the sender that the link lost since this was last asked.
-    pub(crate) fn take_losses(&mut self) -> impl Iterator<Item = Loss> + use<> {
-        self.network.take_losses().into_iter().filter(|loss| loss.from == SENDER)
+    /// Text that the sender has sent since this was last asked.
+    pub(crate) fn take_sent(&mut self) -> impl Iterator<Item = Sent> + use<> {
+        self.network.take_notes().into_iter().filter(|sent| sent.from == SENDER)
     }
 
     /// What the link from the sender to the receiver did.

@@ -5,6 +5,7 @@ use core::time::Duration;
 use synack_netem::Probability;
 use synack_wire::SeqNum;
 
+use crate::network::Fate;
 use crate::transfer::{Transfer, TransferConfig};
 use crate::violation::Violation;
 use crate::{Controller, Path};
@@ -69,8 +70,8 @@ impl Cell {
         let mut goes_on = true;
         while goes_on {
             goes_on = transfer.step(TIME_MAX)?;
-            for loss in transfer.take_losses() {
-                repairs.waiting.push((loss.end, loss.time));
+            for sent in transfer.take_sent().filter(|sent| sent.fate == Fate::Lost) {
+                repairs.waiting.push((sent.text.end, sent.time));
             }
             if let Some(sender) = transfer.sender() {
                 repairs.on_acknowledged(transfer.time(), sender.snd_una);

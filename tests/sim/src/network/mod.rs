@@ -2,7 +2,7 @@
 
 mod arrival;
 mod incidents;
-mod losses;
+mod notes;
 mod visit;
 
 use core::fmt;
@@ -25,8 +25,8 @@ use crate::trace::{Log, Trace};
 use crate::violation::{Invariant, Violation, ensure};
 use crate::wire_tap::octets_of;
 
-pub(crate) use losses::Loss;
-use losses::Losses;
+use notes::Notes;
+pub(crate) use notes::{Fate, Sent};
 
 /// Hosts, links, and the conversations that run over them.
 ///
@@ -46,8 +46,8 @@ pub struct Network {
     steps: u64,
     /// Whether connections may appear that no one opened: there is an attacker in the path.
     pub(crate) allows_ghosts: bool,
-    /// Text that links lost, if anyone wants to know.
-    losses: Losses,
+    /// The text that was sent, if anyone wants to know.
+    notes: Notes,
 }
 
 /// One direction between two hosts.
@@ -119,7 +119,7 @@ impl Network {
             steps_here: 0,
             steps: 0,
             allows_ghosts: false,
-            losses: Losses::default(),
+            notes: Notes::default(),
         }
     }
 
@@ -389,8 +389,8 @@ impl Network {
             let outcome = wire.link.send(self.time, Datagram::new(octets));
             if outcome != LinkOutcome::Taken {
                 self.trace.say(self.time, from, format_args!("        {outcome:?}"));
-                self.losses.note(self.time, from, &out);
             }
+            self.notes.add(self.time, from, &out, outcome);
         }
         Ok(())
     }
