@@ -184,7 +184,7 @@ impl ConnectionCell {
             return Poll::Ready(Ok(()));
         }
         if let Some(reason) = connection.close_reason() {
-            return Poll::Ready(Err(error::of_opening(reason)));
+            return Poll::Ready(Err(error::of_failure(reason)));
         }
         state.register_writer(cx);
         Poll::Pending

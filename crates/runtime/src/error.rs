@@ -75,8 +75,8 @@ pub(crate) fn of_write(error: WriteError) -> io::Error {
     }
 }
 
-/// Why a connection that was being opened is over.
-pub(crate) fn of_opening(reason: CloseReason) -> io::Error {
+/// Why a connection is over, or one that was being opened.
+pub(crate) fn of_failure(reason: CloseReason) -> io::Error {
     io::Error::new(kind_of_close(reason), Closed(reason))
 }
 

@@ -13,6 +13,7 @@ use synack_tcb::{ConnectionInfo, Push, Unread};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 
 use crate::cell::ConnectionCell;
+use crate::error;
 use crate::events::StreamEvents;
 use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 
@@ -64,6 +65,16 @@ impl TcpStream {
     /// None; the signature is that of tokio.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.cell.path.remote())
+    }
+
+    /// Takes the error that the connection failed with, if no read told of it yet, as `SO_ERROR` of
+    /// a kernel's socket: later reads find the end of the stream, after what came before.
+    ///
+    /// # Errors
+    /// A [`StackError`](crate::StackError) if the stack is gone.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let failure = self.cell.lock().connection()?.take_failure();
+        Ok(failure.map(error::of_failure))
     }
 
     /// Copies what is to be read next into `buf`, and leaves it to be read. Returns how much that

@@ -23,6 +23,19 @@ impl TcpStream {
         self.configure(|config| config.nodelay = nodelay)
     }
 
+    /// Whether every segment is acknowledged at once.
+    pub fn quickack(&self) -> io::Result<bool> {
+        self.option(|config| config.quick_ack)
+    }
+
+    /// Acknowledges every segment at once, beginning with what is owed already, or lets
+    /// acknowledgments wait for each other, as they do from the beginning (RFC 9293 §3.8.6.3).
+    ///
+    /// It stays as it is set, where a kernel may go back.
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        self.configure(|config| config.quick_ack = quickack)
+    }
+
     /// Times of keep-alive, if it is on (RFC 9293 §3.8.4).
     pub fn keepalive(&self) -> io::Result<Option<KeepAlive>> {
         self.option(|config| config.keep_alive)
@@ -44,9 +57,24 @@ impl TcpStream {
         self.configure(|config| config.user_timeout = timeout)
     }
 
+    /// How long dropping the last handle waits for what was written: `None` is not at all, while
+    /// the stack delivers it; zero that it resets the connection instead.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        self.option(|config| config.zero_linger.then_some(Duration::ZERO))
+    }
+
+    /// Sets [`linger`](Self::linger), to `None` or to zero: a drop cannot wait. To wait for the
+    /// peer, shut down and read to the end.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        if linger.is_some_and(|time| !time.is_zero()) {
+            return Err(invalid());
+        }
+        self.configure(|config| config.zero_linger = linger.is_some())
+    }
+
     /// Lets the last handle reset the connection instead of closing it.
     pub fn set_zero_linger(&self) -> io::Result<()> {
-        self.configure(|config| config.zero_linger = true)
+        self.set_linger(Some(Duration::ZERO))
     }
 
     /// The time to live, or hop limit, of what is sent.

@@ -104,6 +104,9 @@ pub struct ConnectionConfig {
     pub ack_delay: Duration,
     /// Segments acknowledged at once when a connection is new (DACK-6). 16 by default.
     pub quick_acks: u8,
+    /// Whether every segment with text is acknowledged at once, as with `TCP_QUICKACK`. Off: every
+    /// second full-sized one is (RFC 9293 §3.8.6.3, SHLD-18, SHLD-19).
+    pub quick_ack: bool,
     /// Keep-alive; off by default (RFC 9293 §3.8.4, MUST-25).
     pub keep_alive: Option<KeepAlive>,
     /// The user timeout the application set; `None` is the default of five minutes, which does not
@@ -158,6 +161,7 @@ impl Default for ConnectionConfig {
             nagle: Nagle::Minshall,
             ack_delay: Duration::from_millis(40),
             quick_acks: 16,
+            quick_ack: false,
             keep_alive: None,
             user_timeout: None,
             retransmissions_r1: 3,

@@ -143,3 +143,17 @@ async fn must_40_no_configuration_makes_the_delay_500_ms() {
     stream.read_exact(&mut [0; FULL]).await.unwrap();
     assert_eq!(far.next().await.at, arrived + Duration::from_millis(499));
 }
+
+#[tokio::test(start_paused = true)]
+async fn shld_18_with_quick_ack_no_ack_waits_and_what_is_owed_leaves_at_once() {
+    let (mut far, stream) = configured(Family::V4, ConnectionConfig::default()).await;
+    assert_eq!(say(&mut far, 10).await, 0);
+    stream.set_quickack(true).unwrap();
+    settle().await;
+    assert_eq!(far.sent().len(), 1, "the ACK that waited");
+    for _ in 0..5 {
+        assert_eq!(say(&mut far, 10).await, 1);
+    }
+    stream.set_quickack(false).unwrap();
+    assert_eq!(say(&mut far, 10).await, 0);
+}

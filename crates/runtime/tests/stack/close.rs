@@ -131,3 +131,27 @@ async fn a_writer_that_waits_is_woken_by_a_reset() {
     client.abort();
     assert_eq!(writer.await.unwrap(), ErrorKind::ConnectionReset);
 }
+
+#[tokio::test(start_paused = true)]
+async fn api_2_an_error_that_was_taken_is_not_told_by_a_read() {
+    let (mut client, mut server) = Pair::v4().connect().await;
+    assert!(server.take_error().unwrap().is_none());
+    client.write_all(b"last words").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    client.abort();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let error = server.take_error().unwrap().expect("the peer reset the connection");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert!(server.take_error().unwrap().is_none());
+    let mut text = String::new();
+    assert_eq!(server.read_to_string(&mut text).await.unwrap(), 10, "and then the end");
+    assert_eq!(server.write(b"x").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orderly_end_leaves_no_error() {
+    let (client, mut server) = Pair::v4().connect().await;
+    drop(client);
+    assert_eq!(server.read(&mut [0; 1]).await.unwrap(), 0);
+    assert!(server.take_error().unwrap().is_none());
+}

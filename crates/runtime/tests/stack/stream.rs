@@ -257,6 +257,14 @@ async fn options_are_kept_and_bounded() {
     assert_eq!(client.keepalive().unwrap(), None);
     client.set_keepalive(Some(KeepAlive::default())).unwrap();
     assert_eq!(client.keepalive().unwrap(), Some(KeepAlive::default()));
+    assert!(!client.quickack().unwrap());
+    client.set_quickack(true).unwrap();
+    assert!(client.quickack().unwrap());
+    assert_eq!(client.linger().unwrap(), None);
+    client.set_zero_linger().unwrap();
+    assert_eq!(client.linger().unwrap(), Some(Duration::ZERO));
+    client.set_linger(None).unwrap();
+    assert_eq!(client.linger().unwrap(), None);
     let timeout = Some(Duration::from_secs(7));
     client.set_user_timeout(timeout).unwrap();
     assert_eq!(client.user_timeout().unwrap(), timeout);
@@ -268,7 +276,9 @@ async fn options_are_kept_and_bounded() {
     assert_eq!(client.send_buffer_size().unwrap(), 5_000);
     client.set_recv_buffer_size(6_000).unwrap();
     assert_eq!(client.recv_buffer_size().unwrap(), 6_000);
-    for refused in [client.set_ttl(0), client.set_ttl(256), client.set_dscp(64)] {
+    let second = Some(Duration::from_secs(1));
+    let refused = [client.set_ttl(0), client.set_ttl(256), client.set_dscp(64)];
+    for refused in refused.into_iter().chain([client.set_linger(second)]) {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }

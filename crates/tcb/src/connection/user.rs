@@ -10,6 +10,7 @@ use crate::config::ConnectionConfig;
 use crate::error::{CloseReason, ReadError, WriteError};
 use crate::event::{Events, Release};
 use crate::info::ConnectionInfo;
+use crate::recv::AckDue;
 use crate::timers::Timer;
 
 /// How urgently what is written should leave.
@@ -181,6 +182,16 @@ impl Connection {
         }
     }
 
+    /// Takes the failure that no read has told yet: a later read finds the end of the stream after
+    /// the text before it. `None` while nothing failed.
+    ///
+    /// Source: API-2; as `SO_ERROR` of a kernel's socket.
+    pub fn take_failure(&mut self) -> Option<CloseReason> {
+        let failure = self.failure()?;
+        let was_told = core::mem::replace(&mut self.user.reader_told, true);
+        (!was_told).then_some(failure)
+    }
+
     /// Whether a read would return at once: with text, an end, or an error.
     pub fn is_readable(&self) -> bool {
         !matches!(self.peek(), Err(ReadError::Blocked))
@@ -274,6 +285,7 @@ impl Connection {
         if self.pacing_rate().is_none() {
             self.timers.stop(Timer::Pacing);
         }
+        self.hurry_ack();
         if self.config.keep_alive != keep_alive {
             self.start_keep_alive(now);
         }
@@ -310,6 +322,13 @@ impl Connection {
             dscp: self.config.dscp,
             user_timeout: self.user_timeout(),
             counters: self.counters,
+        }
+    }
+
+    /// Lets no ACK wait, if the application wants it so.
+    pub(super) fn hurry_ack(&mut self) {
+        if self.config.quick_ack && self.acks.due() == AckDue::Delayed {
+            self.acks.owe_now();
         }
     }
 
@@ -384,10 +403,7 @@ impl Connection {
 
     /// What a read returns when nothing is held: an end, or an error.
     fn end_of_stream(&mut self) -> Result<(), ReadError> {
-        if let Some(reason) = self.failure() {
-            if core::mem::replace(&mut self.user.reader_told, true) {
-                return Ok(());
-            }
+        if let Some(reason) = self.take_failure() {
             return Err(ReadError::Closed(reason));
         }
         if self.is_stream_ended() { Ok(()) } else { Err(ReadError::Blocked) }

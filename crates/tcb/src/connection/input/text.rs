@@ -56,6 +56,7 @@ impl Connection {
             self.acks.owe_now();
         }
         self.acks.on_text(len, segments);
+        self.hurry_ack();
         self.sack_report.on_advance(self.rcv.nxt);
         self.counters.octets_received += u64::from(self.rcv.nxt - before);
         self.events |= Events::READABLE;
