@@ -6,11 +6,11 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{BufMut, Bytes};
 use synack_tcb::{ConnectionInfo, Push, Unread};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 
 use crate::cell::ConnectionCell;
 use crate::error;
@@ -21,7 +21,8 @@ use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 ///
 /// It comes from [`Stack::connect`](crate::Stack::connect) or
 /// [`TcpListener::accept`](crate::TcpListener::accept), and is read and written by the methods of
-/// tokio's `AsyncReadExt`, `AsyncBufReadExt` and `AsyncWriteExt`, or by its own.
+/// tokio's `AsyncReadExt` and `AsyncWriteExt`, or by its own. Its read halves are buffered readers
+/// too, without a copy, for tokio's `AsyncBufReadExt`.
 ///
 /// - A **write** returns when the octets are in the send buffer; it waits when that is full, and
 ///   never for an acknowledgment.
@@ -38,13 +39,11 @@ use crate::split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 /// traits that is itself cancel safe, may be dropped at any time: no octet is lost or sent twice.
 pub struct TcpStream {
     cell: Arc<ConnectionCell>,
-    /// What `poll_fill_buf` shows; it stays in the connection until it is consumed.
-    shown: Bytes,
 }
 
 impl TcpStream {
     pub(crate) fn new(cell: Arc<ConnectionCell>) -> Self {
-        Self { cell, shown: Bytes::new() }
+        Self { cell }
     }
 
     pub(crate) fn cell(&self) -> &Arc<ConnectionCell> {
@@ -246,17 +245,15 @@ impl TcpStream {
     }
 
     /// Splits the stream into halves that borrow it.
-    ///
-    /// With tokio's `AsyncBufReadExt` in scope, which has a `split` of its own, it must be called
-    /// as `TcpStream::split(&mut stream)`.
     pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        (ReadHalf::new(&self.cell, &mut self.shown), WriteHalf::new(&self.cell))
+        (ReadHalf::new(self), WriteHalf::new(self))
     }
 
     /// Splits the stream into halves that may go to different tasks.
     ///
     /// Dropping the write half shuts our direction down. The connection is closed when both are
-    /// gone. [`OwnedReadHalf::reunite`] puts them together again.
+    /// gone. [`OwnedReadHalf::reunite`] puts them together again; `tokio::io::join` makes of them
+    /// one thing that is a buffered reader and a writer.
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         crate::split::split_owned(self)
     }
@@ -269,20 +266,6 @@ impl AsyncRead for TcpStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.cell.poll_read(cx, buf)
-    }
-}
-
-impl AsyncBufRead for TcpStream {
-    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let this = self.get_mut();
-        this.shown = ready!(this.cell.poll_fill(cx))?;
-        Poll::Ready(Ok(&this.shown))
-    }
-
-    fn consume(mut self: Pin<&mut Self>, amount: usize) {
-        let amount = amount.min(self.shown.len());
-        self.shown.advance(amount);
-        self.cell.consume(amount);
     }
 }
 

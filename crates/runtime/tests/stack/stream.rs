@@ -33,22 +33,38 @@ async fn peek_shows_everything_and_takes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_buffered_reader_gives_lines_and_consumes_what_it_gave() {
+async fn a_read_half_gives_lines_and_consumes_what_it_gave() {
     let (mut client, mut server) = Pair::v4().connect().await;
     client.write_all(b"one\ntwo\nthree").await.unwrap();
     client.shutdown().await.unwrap();
+    let (mut read, _write) = server.split();
     let mut line = String::new();
-    assert_eq!(server.read_line(&mut line).await.unwrap(), 4);
+    assert_eq!(read.read_line(&mut line).await.unwrap(), 4);
     // What the buffered reader did not take is there for every other way to read.
     let mut buffer = [0; 2];
-    server.read_exact(&mut buffer).await.unwrap();
+    read.read_exact(&mut buffer).await.unwrap();
     assert_eq!(&buffer, b"tw");
-    assert_eq!(server.fill_buf().await.unwrap(), b"o\nthree");
-    server.consume(2);
-    assert_eq!(server.try_read(&mut buffer[..1]).unwrap(), 1);
+    assert_eq!(read.fill_buf().await.unwrap(), b"o\nthree");
+    read.consume(2);
+    assert_eq!(read.try_read(&mut buffer[..1]).unwrap(), 1);
     let mut rest = String::new();
     server.read_to_string(&mut rest).await.unwrap();
     assert_eq!(rest, "hree");
+}
+
+#[tokio::test(start_paused = true)]
+async fn joined_halves_are_a_buffered_reader_and_a_writer() {
+    let (client, server) = Pair::v4().connect().await;
+    let [mut client, mut server] = [client, server].map(|stream| {
+        let (read, write) = stream.into_split();
+        tokio::io::join(read, write)
+    });
+    client.write_all(b"a question\n").await.unwrap();
+    let mut line = String::new();
+    server.read_line(&mut line).await.unwrap();
+    server.write_all(b"an answer\n").await.unwrap();
+    client.read_line(&mut line).await.unwrap();
+    assert_eq!(line, "a question\nan answer\n");
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +254,7 @@ async fn dropped_waits_leave_the_stream_as_it_was() {
         assert!(futures::poll!(Box::pin(server.readable())).is_pending());
         assert!(futures::poll!(Box::pin(server.peek(&mut [0; 1]))).is_pending());
         assert!(futures::poll!(Box::pin(server.read_bytes(9))).is_pending());
-        assert!(futures::poll!(Box::pin(server.fill_buf())).is_pending());
+        assert!(futures::poll!(Box::pin(server.split().0.fill_buf())).is_pending());
         let ready = server.ready(Interest::READABLE);
         assert!(futures::poll!(Box::pin(ready)).is_pending());
     }

@@ -1,4 +1,4 @@
-//! The halves of a stream: borrowed by `split`, owned by `into_split`.
+//! Halves that own a stream together: for two tasks.
 
 use std::error::Error;
 use std::fmt;
@@ -7,36 +7,23 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{BufMut, Bytes};
 use synack_tcb::Push;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 
-use crate::cell::ConnectionCell;
+use super::Shown;
 use crate::stream::TcpStream;
 
-/// The read half of a borrowed stream, from [`TcpStream::split`].
-#[derive(Debug)]
-pub struct ReadHalf<'a> {
-    cell: &'a ConnectionCell,
-    shown: &'a mut Bytes,
-}
-
-/// The write half of a borrowed stream, from [`TcpStream::split`]. Dropping it does nothing.
-#[derive(Debug)]
-pub struct WriteHalf<'a> {
-    cell: &'a ConnectionCell,
-}
-
-/// The read half of a stream, from [`TcpStream::into_split`].
+/// The read half of a stream, from [`TcpStream::into_split`]. Its buffered reads copy nothing.
 ///
 /// Dropping it stops nothing: the peer may go on sending until the window is full. When the write
 /// half is dropped too, the connection is closed as by dropping a whole stream.
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Arc<TcpStream>,
-    shown: Bytes,
+    shown: Shown,
 }
 
 /// The write half of a stream, from [`TcpStream::into_split`].
@@ -61,103 +48,7 @@ pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 pub(crate) fn split_owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     let stream = Arc::new(stream);
     let write = OwnedWriteHalf { stream: Arc::clone(&stream), on_drop: OnDrop::ShutDown };
-    (OwnedReadHalf { stream, shown: Bytes::new() }, write)
-}
-
-impl<'a> ReadHalf<'a> {
-    pub(crate) fn new(cell: &'a ConnectionCell, shown: &'a mut Bytes) -> Self {
-        Self { cell, shown }
-    }
-
-    /// As [`TcpStream::peek`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # Cancel safety
-    /// Nothing is taken.
-    pub async fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut buf = ReadBuf::new(buf);
-        poll_fn(|cx| self.cell.poll_peek(cx, &mut buf)).await
-    }
-
-    /// As [`TcpStream::readable`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # Cancel safety
-    /// Nothing is taken.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.cell.ready(Interest::READABLE).await;
-        Ok(())
-    }
-
-    /// As [`TcpStream::try_read`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.cell.try_read(buf)
-    }
-
-    /// As [`TcpStream::peer_addr`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.cell.path.remote())
-    }
-
-    /// As [`TcpStream::local_addr`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.cell.path.local())
-    }
-}
-
-impl<'a> WriteHalf<'a> {
-    pub(crate) fn new(cell: &'a ConnectionCell) -> Self {
-        Self { cell }
-    }
-
-    /// As [`TcpStream::writable`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// # Cancel safety
-    /// Nothing is taken.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.cell.ready(Interest::WRITABLE).await;
-        Ok(())
-    }
-
-    /// As [`TcpStream::try_write`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.cell.try_write(buf)
-    }
-
-    /// As [`TcpStream::peer_addr`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.cell.path.remote())
-    }
-
-    /// As [`TcpStream::local_addr`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.cell.path.local())
-    }
+    (OwnedReadHalf { stream, shown: Shown::default() }, write)
 }
 
 impl OwnedReadHalf {
@@ -178,6 +69,18 @@ impl OwnedReadHalf {
     /// Nothing is taken.
     pub async fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.stream.peek(buf).await
+    }
+
+    /// As [`TcpStream::poll_peek`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn poll_peek(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.stream.poll_peek(cx, buf)
     }
 
     /// As [`TcpStream::ready`].
@@ -346,16 +249,6 @@ impl AsRef<TcpStream> for OwnedWriteHalf {
     }
 }
 
-impl AsyncRead for ReadHalf<'_> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.cell.poll_read(cx, buf)
-    }
-}
-
 impl AsyncRead for OwnedReadHalf {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -366,61 +259,15 @@ impl AsyncRead for OwnedReadHalf {
     }
 }
 
-impl AsyncBufRead for ReadHalf<'_> {
+impl AsyncBufRead for OwnedReadHalf {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let this = self.get_mut();
-        *this.shown = ready!(this.cell.poll_fill(cx))?;
-        Poll::Ready(Ok(this.shown))
+        let Self { stream, shown } = self.get_mut();
+        shown.poll_fill(stream.cell(), cx)
     }
 
     fn consume(self: Pin<&mut Self>, amount: usize) {
-        let amount = amount.min(self.shown.len());
-        self.cell.consume(amount);
-        self.get_mut().shown.advance(amount);
-    }
-}
-
-impl AsyncBufRead for OwnedReadHalf {
-    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let this = self.get_mut();
-        this.shown = ready!(this.stream.cell().poll_fill(cx))?;
-        Poll::Ready(Ok(&this.shown))
-    }
-
-    fn consume(mut self: Pin<&mut Self>, amount: usize) {
-        let amount = amount.min(self.shown.len());
-        self.stream.cell().consume(amount);
-        self.shown.advance(amount);
-    }
-}
-
-impl AsyncWrite for WriteHalf<'_> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.cell.poll_write(cx, buf, Push::Now)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.cell.poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.cell.shutdown_write())
+        let Self { stream, shown } = self.get_mut();
+        shown.consume(stream.cell(), amount);
     }
 }
 
