@@ -248,6 +248,17 @@ fn sm_out_6_trap_63_a_bare_segment_stays_inside_a_window_that_shrank() {
     });
 }
 
+/// The window of a SYN begins behind ours, so a closed one refuses nothing that is bare.
+#[test]
+fn sm_out_6_a_window_that_a_syn_closed_begins_behind_our_syn() {
+    let closed = |setting| Plan::new(setting).with(|plan| plan.window = 0);
+    each_planned([Place::SynReceivedPassive, Place::SynReceivedActive], closed, |s, _| {
+        assert_eq!(s.host_ack().segment.seq, s.iss + 1);
+        s.challenges(s.rst(s.rcv_nxt + 1), DropReason::ResetNotExact);
+        s.challenges(s.ack().at(s.rcv_adv), DropReason::OutOfWindow);
+    });
+}
+
 #[test]
 fn sm_out_6_trap_34_a_reset_of_ours_too() {
     each_planned([Place::Established, Place::FinWait1, Place::CloseWait], with_text, |s, _| {
