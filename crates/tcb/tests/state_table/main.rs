@@ -21,6 +21,7 @@ mod syn_sent;
 mod text;
 mod time_wait_syn;
 mod timers;
+mod timers_at_rest;
 mod timestamps;
 mod two;
 mod window;
