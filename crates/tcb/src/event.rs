@@ -4,7 +4,7 @@ use core::ops::{BitOr, BitOrAssign};
 
 use synack_wire::{IcmpErrorKind, SeqNum};
 
-use crate::{FourTuple, Instant};
+use crate::{FourTuple, Instant, TsRecent};
 
 /// What happened that the application may want to know: a set, taken whole by
 /// [`Connection::poll_events`](crate::Connection::poll_events).
@@ -113,8 +113,8 @@ pub struct TimeWait {
 /// The timestamp state that outlives a connection (RFC 6191 §2, RFC 7323 §5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimeWaitTimestamps {
-    /// TS.Recent: the last TSval accepted.
-    pub recent: u32,
+    /// TS.Recent.
+    pub recent: TsRecent,
     /// What our timestamp clock adds to the milliseconds of the caller's clock (TS-14).
     pub offset: u32,
 }

@@ -149,7 +149,7 @@ pub use config::{
 };
 #[doc(hidden)]
 pub use connection::Internals;
-pub use connection::{Connection, Push, State, TransmitLimits, Unread};
+pub use connection::{Connection, Push, State, TransmitLimits, TsRecent, Unread};
 pub use drop_reason::DropReason;
 pub use endpoint::{ConnectionId, Endpoint, ListenOn, Occupant, Open, Route};
 pub use error::{CloseReason, ConnectError, ListenError, ReadError, WriteError};

@@ -1,9 +1,10 @@
-//! Timestamps of one connection: our clock, the echo, PAWS (RFC 7323).
+//! Timestamps of one connection: our clock, the echo, when TS.Recent moves (RFC 7323).
 
 use core::time::Duration;
 
 use synack_wire::{SeqNum, Timestamps};
 
+use super::paws::{TsRecent, is_before};
 use crate::Instant;
 
 /// The timestamp state of a connection. It means something only if timestamps are in use.
@@ -11,10 +12,8 @@ use crate::Instant;
 pub(crate) struct TimestampState {
     /// What our clock adds to the caller's milliseconds: a keyed hash of the addresses (TS-14).
     pub(crate) offset: u32,
-    /// TS.Recent.
-    pub(crate) recent: u32,
-    /// When TS.Recent was taken.
-    recent_at: Option<Instant>,
+    /// TS.Recent; zero until the peer's SYN is known.
+    pub(crate) recent: TsRecent,
     /// Last.ACK.sent.
     pub(crate) last_ack_sent: SeqNum,
     /// When the connection began: no echo can be older.
@@ -24,7 +23,8 @@ pub(crate) struct TimestampState {
 impl TimestampState {
     /// Before anything was received.
     pub(crate) fn new(now: Instant, offset: u32) -> Self {
-        Self { offset, recent: 0, recent_at: None, last_ack_sent: SeqNum::new(0), began: now }
+        let recent = TsRecent { value: 0, taken_at: now };
+        Self { offset, recent, last_ack_sent: SeqNum::new(0), began: now }
     }
 
     /// TSval and TSecr of a segment sent now; TSecr is zero without an ACK.
@@ -33,30 +33,21 @@ impl TimestampState {
     pub(crate) fn option(&self, now: Instant, echo: Echo) -> Timestamps {
         let echo = match echo {
             Echo::None => 0,
-            Echo::Recent => self.recent,
+            Echo::Recent => self.recent.value,
         };
         Timestamps { value: clock(now, self.offset), echo }
     }
 
-    /// Whether PAWS rejects a segment with this TSval.
-    ///
-    /// Source: RFC 7323 §5.3 R1 (PAWS-1), §5.5 (PAWS-8).
-    pub(crate) fn is_too_old(&self, now: Instant, value: u32) -> bool {
-        is_before(value, self.recent) && !self.is_recent_stale(now)
-    }
-
     /// Takes the TSval of the peer's SYN (RFC 7323 §5.2, PAWS-7).
     pub(crate) fn on_syn(&mut self, now: Instant, value: u32) {
-        self.recent = value;
-        self.recent_at = Some(now);
+        self.recent = TsRecent { value, taken_at: now };
     }
 
     /// Takes the TSval of an acceptable segment whose first number, before any trimming, is `seq`.
     ///
     /// Source: RFC 7323 §4.3 (TS-10), §5.3 R3 (PAWS-4); SM-PAWS-5.
     pub(crate) fn on_accepted(&mut self, now: Instant, value: u32, seq: SeqNum) {
-        let newer = !is_before(value, self.recent) || self.is_recent_stale(now);
-        if newer && seq <= self.last_ack_sent {
+        if !self.recent.rejects(now, value) && seq <= self.last_ack_sent {
             self.on_syn(now, value);
         }
     }
@@ -84,11 +75,6 @@ impl TimestampState {
         let age = now.as_millis().saturating_sub(self.began.as_millis());
         (!is_before(current, echo) && ticks <= age).then_some(ticks)
     }
-
-    /// RFC 7323 §5.5: a TS.Recent of more than 24 days ago proves nothing.
-    fn is_recent_stale(&self, now: Instant) -> bool {
-        self.recent_at.is_none_or(|at| now.since(at) > RECENT_LIFETIME)
-    }
 }
 
 /// What a segment's TSecr is to say.
@@ -106,13 +92,6 @@ pub(crate) fn clock(now: Instant, offset: u32) -> u32 {
     (now.as_millis() as u32).wrapping_add(offset)
 }
 
-/// Whether timestamp `a` is older than `b`, modulo 2^32 (PAWS-2).
-pub(crate) fn is_before(a: u32, b: u32) -> bool {
-    a.wrapping_sub(b).cast_signed() < 0
-}
-
-const RECENT_LIFETIME: Duration = Duration::from_secs(24 * 24 * 60 * 60);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,32 +106,14 @@ mod tests {
     }
 
     #[test]
-    fn paws_2_timestamps_compare_modulo_the_wrap() {
-        let state = state(u32::MAX);
-        for (value, too_old) in [(u32::MAX, false), (0, false), (5, false), (u32::MAX - 1, true)] {
-            assert_eq!(state.is_too_old(NOW, value), too_old, "{value}");
-        }
-    }
-
-    #[test]
-    fn paws_8_after_24_days_the_recent_timestamp_proves_nothing() {
-        let mut state = state(1_000);
-        assert!(state.is_too_old(NOW + RECENT_LIFETIME, 999));
-        let later = NOW + RECENT_LIFETIME + Duration::from_millis(1);
-        assert!(!state.is_too_old(later, 999));
-        state.on_accepted(later, 999, SeqNum::new(u32::MAX));
-        assert_eq!(state.recent, 999);
-    }
-
-    #[test]
     fn ts_10_only_segments_at_or_below_the_last_ack_move_the_recent_timestamp() {
         let mut state = state(1_000);
         state.on_accepted(NOW, 1_001, SeqNum::new(0));
-        assert_eq!(state.recent, 1_000, "above Last.ACK.sent");
+        assert_eq!(state.recent.value, 1_000, "above Last.ACK.sent");
         state.on_accepted(NOW, 1_001, SeqNum::new(u32::MAX));
-        assert_eq!(state.recent, 1_001);
+        assert_eq!(state.recent.value, 1_001);
         state.on_accepted(NOW, 900, SeqNum::new(u32::MAX));
-        assert_eq!(state.recent, 1_001, "older");
+        assert_eq!(state.recent.value, 1_001, "older");
     }
 
     #[test]

@@ -9,11 +9,12 @@ use synack_wire::{Flags, IpFields, Options, Segment, SeqNum, SeqRange, TcpPacket
 
 use super::expiry_table::{ExpiryTable, Inserted};
 use crate::config::EndpointConfig;
-use crate::connection::{is_timestamp_before, timestamp_clock};
+use crate::connection::{is_timestamp_before, paws, timestamp_clock};
 use crate::drop_reason::DropReason;
 use crate::event::{TimeWait, TimeWaitTimestamps};
 use crate::keyed_hash::KeyedHash;
-use crate::recv::ChallengeLimit;
+use crate::recv::{ChallengeLimit, is_acceptable};
+use crate::send::check_ack_range;
 use crate::{FourTuple, Instant};
 
 /// The connections in TIME-WAIT.
@@ -147,7 +148,7 @@ impl TimeWaitTable {
         self.records.expire_one(now, path);
         let renewed = now + self.lifetime;
         let record = self.records.get_mut(path)?;
-        Some(match record.judge(segment) {
+        Some(match record.judge(now, segment) {
             Verdict::Reopen => Outcome::Reopen { last: record.snd_nxt },
             Verdict::Challenge(reason) => record.challenge(now, path, reason),
             Verdict::Drop(reason) => Outcome::Drop(reason),
@@ -176,7 +177,7 @@ impl TimeWaitTable {
 
 impl Record {
     /// The steps of segment arrival, as far as TIME-WAIT goes through them.
-    fn judge(&self, segment: &Segment) -> Verdict {
+    fn judge(&self, now: Instant, segment: &Segment) -> Verdict {
         if segment.is_syn() && segment.ack.is_none() && !segment.is_rst() {
             let lets_in = self.lets_in(segment);
             return if lets_in {
@@ -185,10 +186,11 @@ impl Record {
                 Verdict::Challenge(DropReason::TimeWait)
             };
         }
-        if let Some(verdict) = self.check_timestamp(segment) {
+        if let Some(verdict) = self.check_timestamp(now, segment) {
             return verdict;
         }
-        if !self.is_acceptable(segment) {
+        let window = SeqRange::with_len(self.rcv_nxt, self.rcv_wnd);
+        if !is_acceptable(segment.seq, segment.len(), window) {
             return self.judge_unacceptable(segment);
         }
         if segment.is_rst() {
@@ -205,7 +207,7 @@ impl Record {
     fn lets_in(&self, syn: &Segment) -> bool {
         let last = self.rcv_nxt - 1;
         let theirs = syn.options.timestamps.map(|timestamps| timestamps.value);
-        match (self.timestamps.map(|timestamps| timestamps.recent), theirs) {
+        match (self.timestamps.map(|timestamps| timestamps.recent.value), theirs) {
             (Some(recent), Some(value)) if value == recent => syn.seq > last,
             (Some(recent), Some(value)) => is_timestamp_before(recent, value),
             (None, Some(_)) => true,
@@ -214,28 +216,10 @@ impl Record {
     }
 
     /// SM-PAWS-1 to SM-PAWS-4.
-    fn check_timestamp(&self, segment: &Segment) -> Option<Verdict> {
-        let ours = self.timestamps.filter(|_| !segment.is_rst())?;
-        match segment.options.timestamps {
-            Some(theirs) if is_timestamp_before(theirs.value, ours.recent) => {
-                Some(Verdict::Challenge(DropReason::Paws))
-            }
-            Some(_) => None,
-            None if segment.is_syn() => None,
-            None => Some(Verdict::Drop(DropReason::TimestampMissing)),
-        }
-    }
-
-    /// SM-SEQ-1 to SM-SEQ-4.
-    fn is_acceptable(&self, segment: &Segment) -> bool {
-        let window = SeqRange::with_len(self.rcv_nxt, self.rcv_wnd);
-        let len = segment.len();
-        match (len, window.is_empty()) {
-            (0, true) => segment.seq == window.start,
-            (0, false) => window.contains(segment.seq),
-            (_, true) => false,
-            (_, false) => window.contains(segment.seq) || window.contains(segment.end() - 1),
-        }
+    fn check_timestamp(&self, now: Instant, segment: &Segment) -> Option<Verdict> {
+        let reason = paws(now, self.timestamps?.recent, segment).err()?;
+        let is_old = reason == DropReason::Paws;
+        Some(if is_old { Verdict::Challenge(reason) } else { Verdict::Drop(reason) })
     }
 
     /// SM-SEQ-7, SM-SEQ-8, SM-SEQ-10. Nothing of ours is unacknowledged, so SM-SEQ-11 has no part.
@@ -255,13 +239,10 @@ impl Record {
     /// SM-ACK-1, SM-ACK-4, SM-ACK-5, SM-ACK-16.
     fn check_ack(&self, segment: &Segment) -> Verdict {
         let Some(ack) = segment.ack else { return Verdict::Drop(DropReason::NoAck) };
-        if ack > self.snd_nxt {
-            return Verdict::Challenge(DropReason::AckOfUnsent);
+        match check_ack_range(ack, self.ack_lowest, self.snd_nxt) {
+            Ok(()) => Verdict::Drop(DropReason::TimeWait),
+            Err(reason) => Verdict::Challenge(reason),
         }
-        if ack < self.ack_lowest {
-            return Verdict::Challenge(DropReason::AckTooOld);
-        }
-        Verdict::Drop(DropReason::TimeWait)
     }
 
     fn challenge(&mut self, now: Instant, path: &FourTuple, reason: DropReason) -> Outcome {
@@ -275,7 +256,7 @@ impl Record {
     fn ack(&self, now: Instant, path: &FourTuple) -> TcpPacket {
         let timestamps = self.timestamps.map(|timestamps| Timestamps {
             value: timestamp_clock(now, timestamps.offset),
-            echo: timestamps.recent,
+            echo: timestamps.recent.value,
         });
         TcpPacket {
             source: path.local(),

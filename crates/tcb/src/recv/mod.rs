@@ -8,6 +8,7 @@
 //!   1 received   2 may be received: rcv.wnd()   3 may not be received yet
 //! ```
 
+mod acceptable;
 mod ack_policy;
 mod buffer;
 mod challenge_limit;
@@ -15,6 +16,7 @@ mod reassembly;
 mod sack;
 mod window;
 
+pub(crate) use acceptable::is_acceptable;
 pub(crate) use ack_policy::{AckDue, AckPolicy};
 pub(crate) use buffer::{CopyRoom, RecvBuffer};
 pub(crate) use challenge_limit::ChallengeLimit;

@@ -13,6 +13,8 @@ mod buffer;
 pub(crate) use buffer::SendBuffer;
 use synack_wire::SeqNum;
 
+use crate::drop_reason::DropReason;
+
 /// The SND variables.
 ///
 /// `nxt` never goes back, so it is SND.MAX too: what is sent again is marked in the queue of what
@@ -122,6 +124,20 @@ impl SendSequence {
     }
 }
 
+/// Whether an ACK is one that a peer may send: of what was sent, and not so old that only a blind
+/// sender would choose it.
+///
+/// # Errors
+/// [`DropReason::AckOfUnsent`], [`DropReason::AckTooOld`]; both are challenged.
+///
+/// Source: RFC 9293 §3.10.7.4 (SM-ACK-4, SM-ACK-5); RFC 5961 §5.2 (BLIND-6).
+pub(crate) fn check_ack_range(ack: SeqNum, lowest: SeqNum, nxt: SeqNum) -> Result<(), DropReason> {
+    if ack < lowest {
+        return Err(DropReason::AckTooOld);
+    }
+    if ack > nxt { Err(DropReason::AckOfUnsent) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +174,23 @@ mod tests {
             ("an ACK of what was not sent", seq + 1, snd.nxt + 1, false),
         ] {
             assert_eq!(snd.is_window_update(seq, ack), is_update, "{case}");
+        }
+    }
+
+    #[test]
+    fn sm_ack_4_sm_ack_5_an_ack_lies_between_the_lowest_and_what_was_sent() {
+        for nxt in [0, 1, u32::MAX, 0x7fff_ffff, 0x8000_0000].map(SeqNum::new) {
+            let lowest = nxt - 1_000;
+            for (ack, verdict) in [
+                (nxt, Ok(())),
+                (lowest, Ok(())),
+                (nxt + 1, Err(DropReason::AckOfUnsent)),
+                (lowest - 1, Err(DropReason::AckTooOld)),
+                (nxt + (1 << 30), Err(DropReason::AckOfUnsent)),
+                (nxt - (1 << 30), Err(DropReason::AckTooOld)),
+            ] {
+                assert_eq!(check_ack_range(ack, lowest, nxt), verdict, "{ack}, {nxt}");
+            }
         }
     }
 

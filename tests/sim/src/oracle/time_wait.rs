@@ -35,7 +35,7 @@ impl TimeWaitWatch {
         self.records.push(Record {
             path: time_wait.path,
             rcv_nxt: time_wait.rcv_nxt,
-            ts_recent: time_wait.timestamps.map(|timestamps| timestamps.recent),
+            ts_recent: time_wait.timestamps.map(|timestamps| timestamps.recent.value),
             soonest: over,
             latest: over,
         });

@@ -1,10 +1,12 @@
 //! Steps 8.1 and 8.2: timestamps, sequence number, trimming to the window.
 
-use synack_wire::{Flags, Payload, SeqNum, SeqRange};
+use synack_wire::{Flags, Payload, SeqRange};
 
 use super::{Arrival, Connection, Scope, State};
 use crate::Instant;
+use crate::connection::paws;
 use crate::drop_reason::DropReason;
+use crate::recv::is_acceptable;
 
 /// What makes a segment unacceptable although its ACK, or the ACK of it, still matters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,21 +44,15 @@ impl Connection {
 
     /// Step 8.1 (SM-PAWS-1 to SM-PAWS-4).
     fn check_timestamp(&mut self, now: Instant, arrival: &Arrival<'_>) -> Result<(), DropReason> {
-        if !self.negotiated.timestamps || arrival.seg.is_rst() {
+        if !self.negotiated.timestamps {
             return Ok(());
         }
-        let Some(timestamps) = arrival.seg.options.timestamps else {
-            if arrival.seg.is_syn() {
-                return Ok(());
-            }
-            return Err(DropReason::TimestampMissing);
-        };
-        if self.timestamps.is_too_old(now, timestamps.value) {
+        let verdict = paws(now, self.timestamps.recent, arrival.seg);
+        if verdict == Err(DropReason::Paws) {
             self.challenge(now);
             self.report_duplicate(arrival);
-            return Err(DropReason::Paws);
         }
-        Ok(())
+        verdict
     }
 
     /// What is done with an unacceptable segment; `Ok` lets what is left of it go on.
@@ -190,49 +186,8 @@ impl Connection {
     }
 }
 
-/// The four cases of the sequence check. Source: RFC 9293 §3.4, §3.10.7.4 (SM-SEQ-1 to SM-SEQ-4).
-fn is_acceptable(seq: SeqNum, len: u32, window: SeqRange) -> bool {
-    match (len, window.is_empty()) {
-        (0, true) => seq == window.start,
-        (0, false) => window.contains(seq),
-        (_, true) => false,
-        (_, false) => window.contains(seq) || window.contains(seq + (len - 1)),
-    }
-}
-
 /// Takes text and FIN off a segment.
 fn strip(arrival: &mut Arrival<'_>) {
     arrival.seg.payload = Payload::new();
     arrival.seg.control = arrival.seg.control.without(Flags::FIN);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sm_seq_1_to_4_the_four_cases_at_every_edge() {
-        for nxt in [0, 1, u32::MAX, u32::MAX - 99, 0x7fff_ffff, 0x8000_0000].map(SeqNum::new) {
-            let open = SeqRange::with_len(nxt, 100);
-            let closed = SeqRange::with_len(nxt, 0);
-            for (case, seq, len, window, acceptable) in [
-                ("sm_seq_1", nxt, 0, closed, true),
-                ("sm_seq_1", nxt - 1, 0, closed, false),
-                ("sm_seq_1", nxt + 1, 0, closed, false),
-                ("sm_seq_2", nxt, 0, open, true),
-                ("sm_seq_2", nxt + 99, 0, open, true),
-                ("sm_seq_2", nxt + 100, 0, open, false),
-                ("sm_seq_2", nxt - 1, 0, open, false),
-                ("sm_seq_3", nxt, 1, closed, false),
-                ("sm_seq_4 first octet in", nxt + 99, 500, open, true),
-                ("sm_seq_4 last octet in", nxt - 10, 11, open, true),
-                ("sm_seq_4 ends below", nxt - 10, 10, open, false),
-                ("sm_seq_4 begins above", nxt + 100, 1, open, false),
-                // Both ends lie outside: RFC 9293 has it so, though the window lies within.
-                ("sm_seq_4 around the window", nxt - 1, 102, open, false),
-            ] {
-                assert_eq!(is_acceptable(seq, len, window), acceptable, "{case}, RCV.NXT {nxt}");
-            }
-        }
-    }
 }

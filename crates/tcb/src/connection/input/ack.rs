@@ -9,6 +9,7 @@ use crate::drop_reason::DropReason;
 use crate::error::CloseReason;
 use crate::event::Events;
 use crate::recovery::AckArrival;
+use crate::send::check_ack_range;
 use crate::timers::Timer;
 
 impl Connection {
@@ -58,15 +59,11 @@ impl Connection {
 
     /// SM-ACK-4, SM-ACK-5: the ACK of a blind sender is most likely out of this range.
     fn check_ack_range(&mut self, now: Instant, ack: SeqNum) -> Result<(), DropReason> {
-        if ack < self.ack_lowest() {
+        let verdict = check_ack_range(ack, self.ack_lowest(), self.snd.nxt);
+        if verdict.is_err() {
             self.challenge(now);
-            return Err(DropReason::AckTooOld);
         }
-        if ack > self.snd.nxt {
-            self.challenge(now);
-            return Err(DropReason::AckOfUnsent);
-        }
-        Ok(())
+        verdict
     }
 
     /// SND.UNA - MAX.SND.WND, but not below what was really sent since ISS (robustness B4): SYN,

@@ -2,6 +2,7 @@
 //! Each row is a record, a segment, and what is made of it; numbers lie around the wrap.
 
 use super::*;
+use crate::TsRecent;
 use crate::keyed_hash::Purpose;
 
 const NOW: Instant = Instant::from_millis(1_000_000);
@@ -22,7 +23,8 @@ enum Clock {
 }
 
 fn time_wait(clock: Clock) -> TimeWait {
-    let timestamps = TimeWaitTimestamps { recent: RECENT, offset: 5 };
+    let recent = TsRecent { value: RECENT, taken_at: NOW };
+    let timestamps = TimeWaitTimestamps { recent, offset: 5 };
     TimeWait {
         path: path(),
         entered: NOW,
@@ -211,4 +213,19 @@ fn tw_13_f3_a_record_takes_at_most_128_octets_and_there_are_only_so_many() {
         dropped += u32::from(inserted == Inserted::OldestDropped);
     }
     assert_eq!((table.len(), dropped), (1_000, 999_000));
+}
+
+#[test]
+fn paws_8_an_old_timestamp_is_refused_unless_the_recent_one_is_24_days_old() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    for (age, outcome_of_old) in [(23 * day, "ack"), (25 * day, "drop")] {
+        let hash = KeyedHash::derive(&[1; 32], Purpose::Demux);
+        let mut table = TimeWaitTable::new(&EndpointConfig::default(), hash);
+        let recent = TsRecent { value: RECENT, taken_at: NOW };
+        let timestamps = Some(TimeWaitTimestamps { recent, offset: 5 });
+        let entered = NOW + age;
+        let _ = table.insert(TimeWait { timestamps, entered, ..time_wait(Clock::On) });
+        let old = acked(segment(RCV_NXT, Flags::NONE, Some(RECENT - 1)));
+        assert_eq!(outcome(&mut table, entered, &old), outcome_of_old);
+    }
 }
