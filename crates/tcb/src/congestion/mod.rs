@@ -12,7 +12,9 @@
 //! [`on_congestion`]: CongestionController::on_congestion
 //! [`on_ack`]: CongestionController::on_ack
 
+mod bbr;
 mod cubic;
+mod fraction;
 mod hystart;
 pub(crate) mod pacing;
 mod rate;
@@ -30,7 +32,9 @@ use alloc::boxed::Box;
 use core::fmt::Debug;
 use core::time::Duration;
 
+pub use bbr::{Bbr, BbrFactory};
 pub use cubic::{Cubic, CubicFactory, CubicOptions};
+pub(crate) use fraction::Fraction;
 pub use rate::BytesPerSecond;
 pub use reno::{NewReno, NewRenoFactory};
 pub(crate) use restart_window::RestartWindow;
@@ -113,3 +117,6 @@ pub fn initial_window(mss: u32) -> u32 {
 
 /// The most that cwnd may be: the largest window (RFC 7323 §2.3, WS-8).
 pub(crate) const CWND_MAX: u32 = 65_535 << 14;
+
+#[cfg(test)]
+mod tests;

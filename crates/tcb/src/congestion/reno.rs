@@ -2,10 +2,10 @@
 
 use alloc::boxed::Box;
 
-use super::window::{Fraction, Growing, Window};
+use super::window::{Growing, Window};
 use super::{
     AckSample, Beginning, CongestionController, CongestionEvent, CongestionFactory,
-    CongestionSignal, SpuriousEvent, WindowOptions,
+    CongestionSignal, Fraction, SpuriousEvent, WindowOptions,
 };
 use crate::Instant;
 

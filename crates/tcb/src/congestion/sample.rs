@@ -81,6 +81,8 @@ pub struct LostSample {
     pub lost: u32,
     /// It was sent while the application set the pace.
     pub is_app_limited: bool,
+    /// It follows the range that was marked lost before it, so that the two are one loss.
+    pub is_adjacent: bool,
 }
 
 /// Text, or a FIN, that left for the first time or again. Units: octets.
@@ -146,6 +148,8 @@ pub struct Beginning {
     /// cwnd, unless it is inherited: [`initial_window`](super::initial_window), or one segment if
     /// more than one SYN was lost (RFC 6928 §2, IW-2). Units: octets.
     pub initial_window: u32,
+    /// Whether SACK is in use, so that more than one loss shows in a round trip.
+    pub sack: bool,
     /// Where all chance comes from: differs from connection to connection, and is the same when a
     /// run is repeated.
     pub seed: u64,

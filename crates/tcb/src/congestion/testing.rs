@@ -36,7 +36,8 @@ pub(super) fn congestion(signal: CongestionSignal, flight_size: u32) -> Congesti
 
 /// A connection begins, with segments of `mss`.
 pub(super) fn beginning(mss: u32) -> Beginning {
-    Beginning { now: NOW, mss, initial_window: initial_window(mss), seed: 1, inherited: None }
+    let initial_window = initial_window(mss);
+    Beginning { now: NOW, mss, initial_window, sack: true, seed: 1, inherited: None }
 }
 
 /// What was taken for `signal` was none, and nothing is in flight.

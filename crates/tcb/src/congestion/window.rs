@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::hystart::SlowStart;
 use super::validation::{Validation, Validity};
 use super::{
-    AckSample, Beginning, CWND_MAX, CongestionEvent, CongestionSignal, RestartWindow,
+    AckSample, Beginning, CWND_MAX, CongestionEvent, CongestionSignal, Fraction, RestartWindow,
     SpuriousEvent, initial_window,
 };
 use crate::Instant;
@@ -56,13 +56,6 @@ struct Prior {
     flight_size: u32,
 }
 
-/// A factor below one: how much of the window congestion leaves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Fraction {
-    pub(crate) numerator: u32,
-    pub(crate) denominator: u32,
-}
-
 /// Whether cwnd may grow by an ACK.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Growing {
@@ -88,7 +81,7 @@ impl Window {
         };
         if let Some(inherited) = beginning.inherited {
             window.cwnd = inherited.cwnd.clamp(mss, CWND_MAX);
-            window.ssthresh = inherited.ssthresh.max(mss);
+            window.ssthresh = inherited.ssthresh.max(mss.saturating_mul(2));
             window.slow_start = SlowStart::plain();
         }
         window
@@ -208,11 +201,14 @@ impl Window {
         self.cwnd != before
     }
 
-    /// The segment size changed: cwnd in octets shrinks with it, and never grows (CC-21).
+    /// The segment size changed: cwnd in octets shrinks with it, and never grows (CC-21). What was
+    /// before is of another path, and does not come back.
     pub(crate) fn on_mss(&mut self, mss: u32) -> Fraction {
         let mss = mss.clamp(1, MSS_MAX);
         let ratio = Fraction { numerator: mss.min(self.mss), denominator: self.mss };
         self.cwnd = ratio.of(self.cwnd).max(mss);
+        self.ssthresh = self.ssthresh.max(mss.saturating_mul(2));
+        self.prior = None;
         self.mss = mss;
         ratio
     }
@@ -221,18 +217,6 @@ impl Window {
     fn expire(&mut self) {
         self.ssthresh = self.ssthresh.max(self.cwnd / 4 * 3);
         self.cwnd = self.cwnd.min((self.cwnd / 2).max(initial_window(self.mss)));
-    }
-}
-
-impl Fraction {
-    pub(crate) const fn new(numerator: u32, denominator: u32) -> Self {
-        Self { numerator, denominator }
-    }
-
-    /// So much of `bytes`, rounded down.
-    pub(crate) fn of(self, bytes: u32) -> u32 {
-        let product = u64::from(bytes) * u64::from(self.numerator);
-        u32::try_from(product / u64::from(self.denominator.max(1))).unwrap_or(u32::MAX)
     }
 }
 

@@ -38,11 +38,11 @@ impl Connection {
 
     fn build_controller(&mut self, now: Instant, inherited: Option<Inherited>) {
         let seed = seed(self.snd.iss, self.timestamps.offset);
-        let mss = self.smss();
+        let (mss, sack) = (self.smss(), self.negotiated.sack);
         // IW-2: one SYN that was lost says little, and a second one much.
         let is_lossy = self.handshake.retransmissions > 1;
         let initial_window = if is_lossy { mss } else { initial_window(mss) };
-        let beginning = Beginning { now, mss, initial_window, seed, inherited };
+        let beginning = Beginning { now, mss, initial_window, sack, seed, inherited };
         self.congestion = self.config.congestion.build(&beginning);
         self.pacer = Pacer::default();
         self.timers.stop(Timer::Pacing);

@@ -17,10 +17,10 @@ use core::time::Duration;
 
 use curve::{Curve, Ticks};
 
-use super::window::{Fraction, Growing, Window};
+use super::window::{Growing, Window};
 use super::{
     AckSample, Beginning, CWND_MAX, CongestionController, CongestionEvent, CongestionFactory,
-    CongestionSignal, SentSample, SpuriousEvent, WindowOptions,
+    CongestionSignal, Fraction, SentSample, SpuriousEvent, WindowOptions,
 };
 use crate::Instant;
 
