@@ -9,6 +9,7 @@ mod isn;
 mod listeners;
 mod no_connection;
 mod ports;
+mod quarantine;
 mod route;
 mod time_wait;
 
@@ -25,7 +26,8 @@ use isn::FirstNumbers;
 pub use listeners::ListenOn;
 use listeners::Listeners;
 use no_connection::ResetLimit;
-use ports::{Ports, Quarantine};
+use ports::Ports;
+use quarantine::Quarantine;
 pub use route::Route;
 use synack_wire::{IpFields, TcpPacket};
 use time_wait::TimeWaitTable;

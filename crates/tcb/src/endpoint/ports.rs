@@ -1,10 +1,6 @@
-//! Ephemeral ports, and four-tuples that a reset keeps from an active open for a while.
+//! Ephemeral ports (RFC 6056).
 
-use core::time::Duration;
-
-use super::expiry_table::ExpiryTable;
-use crate::keyed_hash::{Draws, KeyedHash};
-use crate::{FourTuple, Instant};
+use crate::keyed_hash::Draws;
 
 /// Draws ports at random, each as likely as any other.
 ///
@@ -49,46 +45,8 @@ impl Ports {
     }
 }
 
-/// Four-tuples whose connection we reset: not for an active open before a second is over, as the
-/// peer may not have seen the reset yet.
-///
-/// Source: DEC-7; RFC 9293 §3.5.2.
-#[derive(Clone, Debug)]
-pub(super) struct Quarantine {
-    table: ExpiryTable<()>,
-}
-
-impl Quarantine {
-    pub(super) fn new(hash: KeyedHash) -> Self {
-        Self { table: ExpiryTable::new(hash, QUARANTINED_MAX) }
-    }
-
-    /// Keeps `path` from active opens for a second. At the bound the oldest is let go.
-    pub(super) fn insert(&mut self, now: Instant, path: FourTuple) {
-        self.expire(now);
-        let _ = self.table.insert(path, now + QUARANTINE, ());
-    }
-
-    /// Whether an active open on `path` must wait, as of the last [`expire`](Self::expire).
-    pub(super) fn holds(&self, path: &FourTuple) -> bool {
-        self.table.get(path).is_some()
-    }
-
-    /// Lets go whose second is over. It runs when someone asks, not by a timer: nothing is to be
-    /// done at that moment.
-    pub(super) fn expire(&mut self, now: Instant) {
-        self.table.expire(now);
-    }
-}
-
 /// Ports drawn before they are counted through: with half of them taken, one draw in 256 fails.
 const DRAWS: u32 = 8;
-
-/// DEC-7.
-const QUARANTINE: Duration = Duration::from_secs(1);
-
-/// Bound of the memory that resets take.
-const QUARANTINED_MAX: usize = 4_096;
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! Ephemeral ports cannot be predicted, and are found as long as one is free.
-//! Ports are drawn by the thousand from a fixed secret; the quarantine is driven by stated times.
+//! Ports are drawn by the thousand from a fixed secret.
 
 extern crate std;
 
 use alloc::vec::Vec;
 
 use super::*;
-use crate::keyed_hash::Purpose;
+use crate::keyed_hash::{KeyedHash, Purpose};
 
 fn ports(low: u16, high: u16) -> Ports {
     Ports::new((low, high), Draws::new(KeyedHash::derive(&[5; 32], Purpose::Ports)))
@@ -69,20 +69,4 @@ fn a_range_the_wrong_way_round_is_turned_and_port_0_is_none() {
     assert!((0..100).all(|_| (50_000..=50_001).contains(&reversed.draw(|_| true).unwrap())));
     let mut zero = ports(0, 1);
     assert!((0..100).all(|_| zero.draw(|_| true) == Some(1)));
-}
-
-#[test]
-fn dec_7_a_reset_four_tuple_is_free_after_a_second() {
-    let path = |port: u16| FourTuple::new(([10, 0, 0, 1], port).into(), ([10, 0, 0, 2], 80).into());
-    let mut quarantine = Quarantine::new(KeyedHash::derive(&[5; 32], Purpose::Demux));
-    let at = Instant::from_millis;
-    quarantine.insert(at(1_000), path(1));
-    quarantine.expire(at(1_999));
-    assert!(quarantine.holds(&path(1)) && !quarantine.holds(&path(2)));
-    quarantine.expire(at(2_000));
-    assert!(!quarantine.holds(&path(1)));
-    for port in 0..=u16::MAX {
-        quarantine.insert(at(3_000), path(port));
-    }
-    assert_eq!(quarantine.table.len(), QUARANTINED_MAX);
 }
