@@ -1,12 +1,21 @@
-//! Step 8.8: the FIN, once everything before it was taken.
+//! Step 8.8: the FIN, noted when it arrives and taken once everything before it was.
 
-use super::Connection;
+use super::{Arrival, Connection};
 use crate::Instant;
 use crate::connection::StateEvent;
 use crate::event::Events;
 use crate::recv::SackReport;
 
 impl Connection {
+    /// Notes the number of a FIN that arrived, in order or not. The first that is noted stays.
+    ///
+    /// Source: RFC 9293 §3.10.7.4 (CLOSE-8, TRAP-54).
+    pub(super) fn note_fin(&mut self, arrival: &Arrival<'_>) {
+        if arrival.seg.is_fin() && self.state.takes_text() && self.rcv.fin.is_none() {
+            self.rcv.fin = Some(arrival.seg.seq + arrival.seg.payload.len());
+        }
+    }
+
     /// Takes the peer's FIN when RCV.NXT has reached it, however long ago it arrived.
     ///
     /// Source: RFC 9293 §3.10.7.4 (SM-FIN-2 to SM-FIN-6, CLOSE-7, CLOSE-8, TRAP-54). In FIN-WAIT-1

@@ -108,6 +108,7 @@ impl Connection {
             self.acks.owe_now();
         }
         self.process_urgent(arrival);
+        self.note_fin(arrival);
         self.process_text(arrival)?;
         self.process_fin(now);
         Ok(())

@@ -15,9 +15,6 @@ impl Connection {
     pub(super) fn process_text(&mut self, arrival: &mut Arrival<'_>) -> Result<(), DropReason> {
         let payload_len = arrival.seg.payload.len();
         let has_fin = arrival.seg.is_fin();
-        if has_fin && self.state.takes_text() && self.rcv.fin.is_none() {
-            self.rcv.fin = Some(arrival.seg.seq + payload_len);
-        }
         if payload_len == 0 && !has_fin {
             return Ok(());
         }
