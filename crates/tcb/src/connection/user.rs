@@ -11,6 +11,7 @@ use crate::error::{CloseReason, ReadError, WriteError};
 use crate::event::{Events, Release};
 use crate::info::ConnectionInfo;
 use crate::recv::AckDue;
+use crate::recv::is_update_due;
 use crate::timers::Timer;
 
 /// How urgently what is written should leave.
@@ -363,7 +364,8 @@ impl Connection {
             // SM-URG-3: no urgent text is pending, so an old pointer never counts as new.
             self.rcv.up = None;
         }
-        self.due.window_update |= self.is_window_update_due();
+        let opens = self.state.takes_text() && is_update_due(&self.rcv, self.window_inputs());
+        self.due.window_update |= opens;
     }
 
     fn check_writable(&self, empty: bool) -> Result<(), WriteError> {

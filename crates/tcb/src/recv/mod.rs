@@ -23,7 +23,7 @@ pub(crate) use challenge_limit::ChallengeLimit;
 pub(crate) use reassembly::{Inserted, Place, Reassembly};
 pub(crate) use sack::SackReport;
 use synack_wire::{SeqNum, SeqRange};
-pub(crate) use window::{WindowInputs, next_window, shift_for, window_field};
+pub(crate) use window::{WindowInputs, is_update_due, next_window, shift_for, window_field};
 
 /// The RCV variables.
 #[derive(Clone, Debug)]

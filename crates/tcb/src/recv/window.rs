@@ -35,6 +35,18 @@ pub(crate) fn next_window(rcv: &RecvSequence, inputs: WindowInputs) -> u32 {
     if room.saturating_sub(offered) >= half.min(inputs.mss).max(1) { room } else { offered }
 }
 
+/// Whether reading opened the window by so much that the peer should know at once.
+///
+/// From closed, or from less than a segment, as soon as silly-window avoidance allows; otherwise by
+/// half the buffer, since the ACKs of arriving text tell the rest. Source: RFC 9293 §3.8.6.2.2
+/// (SWS-6, SWS-7).
+pub(crate) fn is_update_due(rcv: &RecvSequence, inputs: WindowInputs) -> bool {
+    let offered = rcv.wnd();
+    let grown = next_window(rcv, inputs).saturating_sub(offered);
+    let half = u32::try_from(inputs.buffer / 2).unwrap_or(u32::MAX).max(1);
+    grown > 0 && (offered < inputs.mss || grown >= half)
+}
+
 /// The window field that says `wnd` octets, and the octets it really says.
 ///
 /// A shifted field can say less than `wnd` by up to its granularity; where that would move the
@@ -86,6 +98,21 @@ mod tests {
         ] {
             let inputs = WindowInputs { buffer, unread, mss: 1_460 };
             assert_eq!(next_window(&receiver(offered, 0), inputs), wnd, "{case}");
+        }
+    }
+
+    #[test]
+    fn sws_7_the_peer_is_told_of_what_it_waits_for_and_of_half_the_buffer() {
+        for (case, unread, offered, is_due) in [
+            ("nothing was read", 10_000, 0, false),
+            ("less than a segment was read of a full buffer", 9_000, 0, false),
+            ("a segment was read of a full buffer", 8_540, 0, true),
+            ("a segment was read, and less than one was offered", 7_081, 1_459, true),
+            ("a segment was read, and one was offered", 7_080, 1_460, false),
+            ("half the buffer was read", 3_540, 1_460, true),
+        ] {
+            let inputs = WindowInputs { buffer: 10_000, unread, mss: 1_460 };
+            assert_eq!(is_update_due(&receiver(offered, 0), inputs), is_due, "{case}");
         }
     }
 

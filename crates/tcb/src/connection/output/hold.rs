@@ -1,6 +1,8 @@
 //! What is held back to avoid small segments: Nagle and sender silly-window avoidance
 //! (RFC 9293 §3.7.4, §3.8.6.2.1).
 
+use core::time::Duration;
+
 use synack_wire::SeqNum;
 
 use super::super::Push;
@@ -95,6 +97,9 @@ impl Hold {
         (waits && !inputs.nodelay).then_some(Held::ByNagle)
     }
 }
+
+/// The override timer of sender silly-window avoidance, and how long a cork holds (SWS-5, NAGLE-5).
+pub(super) const OVERRIDE: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 mod control;
 mod hold;
+mod packet;
 mod probe;
 mod segmentize;
 
@@ -152,7 +153,7 @@ impl Connection {
         let other = if closed { Timer::SendOverride } else { Timer::Persist };
         self.timers.stop(other);
         if !self.timers.is_set(timer) && self.due.probe != Some(Probe::Window) {
-            let wait = if closed { self.persist_interval() } else { probe::OVERRIDE };
+            let wait = if closed { self.persist_interval() } else { hold::OVERRIDE };
             self.timers.set(timer, now + wait);
         }
     }
@@ -164,21 +165,6 @@ impl Connection {
             return self.snd.wnd == 0;
         }
         self.snd.usable_window() == 0
-    }
-
-    /// Whether reading opened the window by so much that the peer should know at once.
-    ///
-    /// From closed, or from less than a segment, as soon as silly-window avoidance allows;
-    /// otherwise by half the buffer, since the ACKs of arriving text tell the rest. Source: RFC
-    /// 9293 §3.8.6.2.2 (SWS-6, SWS-7).
-    pub(super) fn is_window_update_due(&self) -> bool {
-        if !self.state.takes_text() {
-            return false;
-        }
-        let offered = self.rcv.wnd();
-        let grown = self.next_window().saturating_sub(offered);
-        let half = u32::try_from(self.config.receive_buffer / 2).unwrap_or(u32::MAX).max(1);
-        grown > 0 && (offered < u32::from(self.advertised_mss()) || grown >= half)
     }
 
     /// A pure ACK, if one is owed and nothing else carried it (SM-OUT-2, DACK-4).

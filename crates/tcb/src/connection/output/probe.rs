@@ -1,7 +1,5 @@
 //! Probes: of a closed window, and of a silent peer.
 
-use core::time::Duration;
-
 use synack_wire::{Flags, SeqRange, TcpPacket};
 
 use super::super::Connection;
@@ -16,9 +14,6 @@ pub(in crate::connection) enum Probe {
     /// Of an idle peer, without text (RFC 9293 §3.8.4).
     KeepAlive,
 }
-
-/// The override timer of sender silly-window avoidance, and how long a cork holds (SWS-5, NAGLE-5).
-pub(super) const OVERRIDE: Duration = Duration::from_millis(200);
 
 impl Connection {
     /// The probe that is due, if one is.
