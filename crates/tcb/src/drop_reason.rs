@@ -36,7 +36,8 @@ drop_reasons! {
     Land = "source is destination",
     /// A RST for nobody (SM-CLOSED-1).
     ResetForNobody = "reset for nobody",
-    /// A segment for nobody, answered with a RST (SM-CLOSED-2, SM-CLOSED-3).
+    /// What it was for is gone. A segment for nobody at all is answered with a RST instead
+    /// (SM-CLOSED-2, SM-CLOSED-3).
     NoConnection = "no connection",
     /// A RST was due and the limit of RSTs is used up (RST-15).
     ResetLimit = "limit of resets reached",
@@ -50,8 +51,6 @@ drop_reasons! {
     AcceptQueueFull = "accept queue full",
     /// The endpoint has as many connections as it may.
     TooManyConnections = "too many connections",
-    /// An ACK to a listener that is no valid cookie (SYNC-6).
-    BadCookie = "no valid SYN cookie",
     /// Dropped in TIME-WAIT (SM-ACK-16, SM-RST-5).
     TimeWait = "connection in TIME-WAIT",
     /// The packet's connection is over.

@@ -43,11 +43,6 @@ impl FourTuple {
         Self::new(packet.destination, packet.source)
     }
 
-    /// The tuple of a packet that leaves: its source is local.
-    pub fn of_leaving(packet: &TcpPacket) -> Self {
-        Self::new(packet.source, packet.destination)
-    }
-
     /// Our address and port.
     pub fn local(&self) -> SocketAddr {
         self.socket(self.local, self.local_port())
