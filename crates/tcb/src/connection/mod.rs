@@ -366,6 +366,3 @@ impl Connection {
         assert_eq!(text + self.unsent(), self.send_buffer.len() as u64, "all text is somewhere");
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -268,16 +268,23 @@ fn close_12_with_a_reader_fin_wait_2_lasts() {
 
 #[test]
 fn close_13_shld_3_a_stream_dropped_with_text_unread_resets() {
-    for (unread, expected) in [(true, "[R.] 1 ack 501"), (false, "[F.] 1 ack 501")] {
+    // Left in the connection; taken out of it, and left in the stream; used.
+    for (read, unread, expected, state) in [
+        (0, Unread::No, "[R.] 1 ack 501", State::Closed),
+        (500, Unread::Yes, "[R.] 1 ack 501", State::Closed),
+        (500, Unread::No, "[F.] 1 ack 501", State::FinWait1),
+    ] {
         let mut c = Setup::default().open();
         c.text(500);
         c.expect(&["[.] 1 ack 501"]);
-        if !unread {
-            assert_eq!(c.read(), 500);
+        if read > 0 {
+            assert_eq!(c.read(), read);
         }
-        c.detach();
+        let now = c.host.now;
+        c.host.connection(c.id).detach(now, unread);
+        c.drain();
         c.expect(&[expected]);
-        assert_eq!(c.state(), if unread { State::Closed } else { State::FinWait1 });
+        assert_eq!(c.state(), state);
     }
 }
 

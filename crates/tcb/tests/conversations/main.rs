@@ -25,6 +25,7 @@ mod small_segments;
 #[path = "../support/mod.rs"]
 mod support;
 mod timestamps;
+mod transfers;
 mod urgent;
 mod window_scale;
 mod zero_window;
