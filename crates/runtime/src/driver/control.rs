@@ -1,106 +1,21 @@
-//! What the application asks of the driver: connect, listen, send a packet, shut down.
+//! Does what the application asks: connect, listen, send a packet, tell.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use synack_tcb::{
     ConnectError, ConnectionId, EndpointEvent, Instant, LinkId, ListenError, ListenOn,
-    ListenerConfig, ListenerId, Open, Release,
+    ListenerConfig, ListenerId, Open, Release, Unread,
 };
-use tokio::sync::oneshot;
 
 use super::Driver;
+use super::bell::Request;
 use super::table::Entry;
 use crate::cell::ConnectionCell;
-use crate::doorbell::{Doorbell, Queued, Visits};
 use crate::error::StackError;
 use crate::listener::{ListenerShared, TcpListener};
 use crate::observe::Connections;
 use crate::other_packets::destination;
 use crate::stream::TcpStream;
-
-/// The doorbell of one driver, and why no one answers it any more.
-#[derive(Debug)]
-pub(crate) struct Bell {
-    door: Doorbell<ConnectionId, Request>,
-    failure: OnceLock<StackError>,
-}
-
-/// What the application asks.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Connect {
-        open: Open,
-        reply: oneshot::Sender<Result<TcpStream, ConnectError>>,
-    },
-    Listen {
-        on: ListenOn,
-        config: ListenerConfig,
-        reply: oneshot::Sender<Result<TcpListener, ListenError>>,
-    },
-    /// The listener's handle is gone.
-    CloseListener(ListenerId),
-    /// Connections were taken from a queue that is nearly full.
-    Accepted(ListenerId),
-    /// An IP packet of the application's own.
-    Send(Bytes),
-    /// Tell of all connections.
-    List(oneshot::Sender<Connections>),
-    /// Close everything, and abort at `deadline` what is left.
-    ShutDown {
-        deadline: tokio::time::Instant,
-        reply: oneshot::Sender<usize>,
-    },
-    /// The last handle of the stack is gone.
-    HandlesGone,
-}
-
-/// A shutdown in progress.
-#[derive(Debug)]
-pub(crate) struct Shutdown {
-    deadline: Instant,
-    replies: Vec<oneshot::Sender<usize>>,
-    /// Connections that had to be aborted.
-    aborted: usize,
-}
-
-impl Bell {
-    pub(crate) fn new() -> Self {
-        Self { door: Doorbell::new(), failure: OnceLock::new() }
-    }
-
-    pub(crate) fn ring(&self, queued: &Queued, id: ConnectionId) {
-        self.door.ring(queued, id);
-    }
-
-    /// Asks the driver.
-    ///
-    /// # Errors
-    /// Why it is gone.
-    pub(crate) fn ask(&self, request: Request) -> Result<(), StackError> {
-        self.door.ask(request).map_err(|_request| self.failure())
-    }
-
-    /// Why the driver is gone, or would be if it were.
-    pub(crate) fn failure(&self) -> StackError {
-        self.failure.get().cloned().unwrap_or(StackError::Stopped)
-    }
-
-    /// The driver goes, for this reason. What was asked and not answered is dropped.
-    pub(super) fn close(&self, failure: StackError) {
-        // The first reason is the one that counts.
-        let _before = self.failure.set(failure);
-        drop(self.door.close());
-    }
-
-    pub(super) fn take_visits(
-        &self,
-        cx: &mut std::task::Context<'_>,
-        visits: &mut Visits<ConnectionId, Request>,
-    ) {
-        self.door.take_visits(cx, visits);
-    }
-}
 
 impl Driver {
     /// Does what the application asked.
@@ -108,8 +23,10 @@ impl Driver {
         match request {
             Request::Connect { open, reply } => {
                 let opened = self.connect(now, open);
-                // A stream that no one waits for any more closes itself.
-                let _cancelled = reply.send(opened);
+                if let Err(Ok(stream)) = reply.send(opened) {
+                    // No one waits for it any more.
+                    self.detach(now, stream.cell().id);
+                }
             }
             Request::Listen { on, config, reply } => {
                 let listener = self.listen(on, config);
@@ -202,7 +119,7 @@ impl Driver {
     }
 
     /// CLOSE in LISTEN: who was not accepted is aborted (SM-CLOSE-10).
-    fn close_listener(&mut self, now: Instant, id: ListenerId) {
+    pub(super) fn close_listener(&mut self, now: Instant, id: ListenerId) {
         let place = self.listeners.get_mut(id.index());
         let Some(place) = place.filter(|place| place.as_ref().is_some_and(|l| l.id == id)) else {
             return;
@@ -210,9 +127,15 @@ impl Driver {
         let Some(listener) = place.take() else { return };
         self.endpoint.close_listener(now, id);
         for cell in listener.drain() {
-            TcpStream::new(cell).abort();
+            self.detach(now, cell.id);
         }
         listener.fail(StackError::Stopped);
+    }
+
+    /// A connection that no application will have: it is reset if it was opened, and its application
+    /// is gone.
+    pub(super) fn detach(&mut self, now: Instant, id: ConnectionId) {
+        self.deliver(now, id, |connection| connection.detach(now, Unread::Yes));
     }
 
     /// Tells the endpoint how many places of a backlog are free again.
@@ -236,49 +159,6 @@ impl Driver {
         match sent.map(|link| self.send_octets(link, packet)) {
             Some(true) => self.counters.other_out.add(1),
             Some(false) | None => self.counters.other_dropped.add(1),
-        }
-    }
-
-    fn begin_shutdown(
-        &mut self,
-        now: Instant,
-        deadline: tokio::time::Instant,
-        reply: oneshot::Sender<usize>,
-    ) {
-        let deadline = self.clock.of_tokio(deadline);
-        let listeners = self.listeners.iter().flatten();
-        for id in listeners.map(|listener| listener.id).collect::<Vec<_>>() {
-            self.close_listener(now, id);
-        }
-        for id in self.table.ids() {
-            self.deliver(now, id, |connection| connection.close(now));
-        }
-        self.wheel.arm(super::SHUTDOWN_KEY, deadline);
-        let shutdown =
-            self.shutdown.get_or_insert(Shutdown { deadline, replies: Vec::new(), aborted: 0 });
-        shutdown.deadline = shutdown.deadline.min(deadline);
-        shutdown.replies.push(reply);
-    }
-
-    /// The time that was given for an orderly end may be over.
-    pub(super) fn handle_shutdown_timeout(&mut self, now: Instant) {
-        let Some(shutdown) = &mut self.shutdown else { return };
-        if now < shutdown.deadline {
-            self.wheel.arm(super::SHUTDOWN_KEY, shutdown.deadline);
-            return;
-        }
-        shutdown.aborted += self.table.len();
-        for id in self.table.ids() {
-            self.deliver(now, id, |connection| connection.abort(now));
-        }
-        self.is_last_turn = true;
-    }
-
-    /// Says that the shutdown is complete.
-    pub(super) fn end_shutdown(&mut self) {
-        let Some(Shutdown { replies, aborted, .. }) = self.shutdown.take() else { return };
-        for reply in replies {
-            let _cancelled = reply.send(aborted);
         }
     }
 }

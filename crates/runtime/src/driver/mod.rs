@@ -10,9 +10,11 @@
 //! call, wakes no one and awaits nothing while it holds one.
 
 mod backlog;
+mod bell;
 mod control;
 mod receive;
 mod send;
+mod shutdown;
 mod table;
 
 use std::collections::VecDeque;
@@ -23,8 +25,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub(crate) use backlog::Backlog;
-use control::Shutdown;
-pub(crate) use control::{Bell, Request};
+pub(crate) use bell::{Bell, Request};
+use shutdown::Shutdown;
 use synack_tcb::{
     ConnectionId, Endpoint, EndpointConfig, EndpointCounters, EndpointEvent, Instant,
 };

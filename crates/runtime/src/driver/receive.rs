@@ -13,7 +13,6 @@ use crate::device::{Outgoing, Received};
 use crate::error::StackError;
 use crate::flush::poll_endpoint_events;
 use crate::other_packets::Pushed;
-use crate::stream::TcpStream;
 
 impl Driver {
     /// Takes packets from every device, and those of the stack to itself, up to the budget. Says
@@ -102,7 +101,7 @@ impl Driver {
                         self.endpoint.handle_accepted(listener, taken);
                     }
                     // The listener was closed since: as for one that nobody accepted.
-                    None => TcpStream::new(cell).abort(),
+                    None => self.detach(now, id),
                 }
             }
             Route::Reply(packet) => self.reply(link, packet),
