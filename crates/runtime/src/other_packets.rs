@@ -26,6 +26,16 @@ pub struct OtherPackets {
 #[derive(Debug, Default)]
 pub(crate) struct OtherQueue {
     waiting: Mutex<Waiting>,
+    leaving: Mutex<Leaving>,
+}
+
+/// What the application sent and the driver has not taken yet.
+#[derive(Debug, Default)]
+struct Leaving {
+    packets: Vec<Bytes>,
+    /// How many there were beside those that wait.
+    dropped: u64,
+    failure: Option<StackError>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +94,8 @@ impl OtherPackets {
 
     /// Sends an IP packet of the application's by the link that leads to its destination.
     ///
-    /// It goes as it is; a full device drops it, which is counted.
+    /// It goes as it is. A full device drops it, and so does the stack when 256 wait for it already;
+    /// both are counted.
     ///
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for what is no IP packet; a [`StackError`]
@@ -93,8 +104,18 @@ impl OtherPackets {
         if destination(&packet).is_none() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        self.stack.bell.ask(Request::Send(packet)).map_err(Into::into)
+        match self.stack.other.send(packet)? {
+            MustTell::Yes => self.stack.bell.ask(Request::SendOthers).map_err(Into::into),
+            MustTell::No => Ok(()),
+        }
     }
+}
+
+/// Whether the driver does not know yet that packets wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum MustTell {
+    Yes,
+    No,
 }
 
 impl Drop for OtherPackets {
@@ -120,7 +141,27 @@ impl OtherQueue {
         Pushed::Waits
     }
 
+    fn send(&self, packet: Bytes) -> Result<MustTell, StackError> {
+        let mut leaving = lock(&self.leaving);
+        if let Some(failure) = &leaving.failure {
+            return Err(failure.clone());
+        }
+        if leaving.packets.len() >= PACKETS_MAX {
+            leaving.dropped += 1;
+            return Ok(MustTell::No);
+        }
+        leaving.packets.push(packet);
+        Ok(if leaving.packets.len() == 1 { MustTell::Yes } else { MustTell::No })
+    }
+
+    /// What the application sent since this was asked last, and how much of it was dropped.
+    pub(crate) fn take_leaving(&self) -> (Vec<Bytes>, u64) {
+        let mut leaving = lock(&self.leaving);
+        (std::mem::take(&mut leaving.packets), std::mem::take(&mut leaving.dropped))
+    }
+
     pub(crate) fn fail(&self, failure: StackError) {
+        *lock(&self.leaving) = Leaving { failure: Some(failure.clone()), ..Leaving::default() };
         let mut waiting = lock(&self.waiting);
         waiting.failure = Some(failure);
         let waker = waiting.waker.take();
@@ -138,5 +179,5 @@ pub(crate) fn destination(packet: &[u8]) -> Option<std::net::IpAddr> {
     }
 }
 
-/// Packets that wait for the application.
+/// Packets that wait for the application, and as many that wait for the driver.
 const PACKETS_MAX: usize = 256;

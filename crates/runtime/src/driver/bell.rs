@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 use std::task::Context;
 
-use bytes::Bytes;
 use synack_tcb::{
     ConnectError, ConnectionId, ListenError, ListenOn, ListenerConfig, ListenerId, Open,
 };
@@ -38,8 +37,8 @@ pub(crate) enum Request {
     CloseListener(ListenerId),
     /// Connections were taken from a queue that is nearly full.
     Accepted(ListenerId),
-    /// An IP packet of the application's own.
-    Send(Bytes),
+    /// The application has IP packets of its own to send.
+    SendOthers,
     /// Tell of all connections.
     List(oneshot::Sender<Connections>),
     /// Close everything, and abort at `deadline` what is left.

@@ -34,7 +34,7 @@ impl Driver {
             }
             Request::CloseListener(id) => self.close_listener(now, id),
             Request::Accepted(id) => self.count_accepted(id),
-            Request::Send(packet) => self.send_other(&packet),
+            Request::SendOthers => self.send_others(),
             Request::List(reply) => {
                 let _cancelled = reply.send(self.connections());
             }
@@ -149,6 +149,12 @@ impl Driver {
 
     pub(super) fn listener(&self, id: ListenerId) -> Option<&Arc<ListenerShared>> {
         self.listeners.get(id.index())?.as_ref().filter(|listener| listener.id == id)
+    }
+
+    fn send_others(&mut self) {
+        let (packets, dropped) = self.other.take_leaving();
+        self.counters.other_dropped.add(dropped);
+        packets.iter().for_each(|packet| self.send_other(packet));
     }
 
     fn send_other(&mut self, packet: &[u8]) {

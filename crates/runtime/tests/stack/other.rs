@@ -116,6 +116,25 @@ async fn what_the_application_does_not_take_is_bounded_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_driver_does_not_take_is_bounded_and_counted() {
+    let (stack, far) = stack();
+    let packets = stack.other_packets().unwrap();
+    for round in 1..=2 {
+        for number in 0..400_u16 {
+            packets.send(ipv4(17, US, FAR, &number.to_be_bytes()).into()).unwrap();
+        }
+        for number in 0..256_u16 {
+            assert_eq!(receive(&far).await[20..], number.to_be_bytes());
+        }
+        let stats = stack.stats();
+        assert_eq!((stats.other_out, stats.other_dropped), (256 * round, 144 * round));
+    }
+    assert_eq!(stack.shutdown(tokio::time::Instant::now()).await, 0);
+    let gone = packets.send(ipv4(17, US, FAR, b"late").into()).unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::NetworkDown);
+}
+
+#[tokio::test(start_paused = true)]
 async fn noise_is_counted_and_nothing_else() {
     let (stack, far) = stack();
     send(&far, &[0xff; 60]);
