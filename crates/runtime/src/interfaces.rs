@@ -106,7 +106,7 @@ impl Interfaces {
 
     /// Whether packets wait for a device that still lives.
     pub(crate) fn has_backlog(&self) -> bool {
-        self.links.iter().any(|link| link.is_up() && link.backlog.front().is_some())
+        self.links.iter().any(|link| link.is_up() && link.backlog.has_packets())
     }
 
     /// The numbers of all links.

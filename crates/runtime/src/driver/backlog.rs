@@ -48,14 +48,19 @@ impl Backlog {
         self.waiting.push(id);
     }
 
-    /// The packet to send first, once there is room.
-    pub(crate) fn front(&self) -> Option<&TcpPacket> {
-        self.packets.front()
+    /// Whether packets wait.
+    pub(crate) fn has_packets(&self) -> bool {
+        !self.packets.is_empty()
     }
 
-    /// The first packet was sent.
-    pub(crate) fn pop(&mut self) {
-        self.packets.pop_front();
+    /// Takes out the packet to send first.
+    pub(crate) fn pop(&mut self) -> Option<TcpPacket> {
+        self.packets.pop_front()
+    }
+
+    /// The device refused that packet again: it stays the first.
+    pub(crate) fn put_back(&mut self, packet: TcpPacket) {
+        self.packets.push_front(packet);
     }
 
     /// The device has taken everything: whose packets had waited, and who else did.

@@ -133,15 +133,13 @@ impl Driver {
         }
         let (owner, waiting) = loop {
             let Some(interface) = self.interfaces.get_mut(link) else { return false };
-            let Some(packet) = interface.backlog.front().cloned() else {
-                break interface.backlog.end();
-            };
+            let Some(packet) = interface.backlog.pop() else { break interface.backlog.end() };
             if self.send_tcp(link, &packet) == Sent::Refused {
+                if let Some(interface) = self.interfaces.get_mut(link) {
+                    interface.backlog.put_back(packet);
+                }
                 // Asked again at once, it takes back its word or sends on.
                 return true;
-            }
-            if let Some(interface) = self.interfaces.get_mut(link) {
-                interface.backlog.pop();
             }
         };
         if let Some((id, since)) = owner {
