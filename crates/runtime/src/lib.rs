@@ -1,7 +1,7 @@
 //! User-space TCP for tokio: streams and listeners like those of [`tokio::net`], over a TUN device
 //! or over anything else that carries IP packets.
 //!
-//! A [`Stack`] is a task that owns a [`Device`]. From it come a [`TcpListener`] and a
+//! A [`Stack`] is a task that owns a [`Device`]. From it come [`TcpListener`]s and
 //! [`TcpStream`]s, with the names, the signatures, the cancel safety and the kinds of error that
 //! tokio's have.
 //!

@@ -40,6 +40,18 @@ impl UdpDevice {
     pub const fn new(socket: UdpSocket, mtu: u32) -> Self {
         Self { socket, mtu }
     }
+
+    /// The next datagram, whatever became of those before.
+    fn poll_recv(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        // Ends: each turn takes a datagram or an error off the socket, or finds it empty.
+        loop {
+            ready!(self.socket.poll_recv_ready(cx))?;
+            match self.socket.try_recv(into) {
+                Err(error) if is_passing(&error) => {}
+                received => return Poll::Ready(received),
+            }
+        }
+    }
 }
 
 impl Device for UdpDevice {
@@ -49,22 +61,15 @@ impl Device for UdpDevice {
         pool: &mut BufferPool,
     ) -> Poll<io::Result<Received>> {
         let mut block = pool.take();
-        loop {
-            match self.socket.poll_recv_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    pool.put_back(block);
-                    return Poll::Pending;
-                }
+        match self.poll_recv(cx, block.octets()) {
+            Poll::Ready(Ok(len)) => Poll::Ready(Ok(Received::unverified(pool.give(block, len)))),
+            Poll::Ready(Err(error)) => {
+                pool.put_back(block);
+                Poll::Ready(Err(error))
             }
-            match self.socket.try_recv(block.octets()) {
-                Ok(len) => return Poll::Ready(Ok(Received::unverified(pool.give(block, len)))),
-                Err(error) if is_passing(&error) => {}
-                Err(error) => {
-                    pool.put_back(block);
-                    return Poll::Ready(Err(error));
-                }
+            Poll::Pending => {
+                pool.put_back(block);
+                Poll::Pending
             }
         }
     }
