@@ -94,8 +94,8 @@ impl OtherPackets {
 
     /// Sends an IP packet of the application's by the link that leads to its destination.
     ///
-    /// It goes as it is. A full device drops it, and so does the stack when 256 wait for it already;
-    /// both are counted.
+    /// It goes as it is. A full device drops it, and so does the stack when 256 wait already; both
+    /// are counted.
     ///
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for what is no IP packet; a [`StackError`]

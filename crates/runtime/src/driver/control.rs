@@ -132,8 +132,7 @@ impl Driver {
         listener.fail(StackError::Stopped);
     }
 
-    /// A connection that no application will have: it is reset if it was opened, and its application
-    /// is gone.
+    /// A connection that no application will have any more: it is reset, if it was opened.
     pub(super) fn detach(&mut self, now: Instant, id: ConnectionId) {
         self.deliver(now, id, |connection| connection.detach(now, Unread::Yes));
     }
