@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use crate::cell::ConnectionCell;
+use crate::congestion::CongestionFactory;
 use crate::driver::{Bell, Request};
 use crate::error;
 use crate::stream::TcpStream;
@@ -95,6 +96,11 @@ impl Connect {
     /// Switches the Nagle algorithm off, or on.
     pub fn nodelay(self, nodelay: bool) -> Self {
         self.configure(|config| config.nodelay = nodelay)
+    }
+
+    /// Governs how much may be in flight.
+    pub fn congestion(self, factory: impl CongestionFactory + 'static) -> Self {
+        self.configure(|config| config.congestion = Arc::new(factory))
     }
 
     /// Changes any part of the connection's configuration.

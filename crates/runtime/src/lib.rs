@@ -49,6 +49,7 @@
 mod buffer_pool;
 mod cell;
 mod clock;
+pub mod congestion;
 mod connect;
 mod device;
 mod doorbell;

@@ -9,10 +9,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use synack_tcb::{ListenError, ListenOn, ListenerConfig, ListenerId};
+use synack_tcb::{ConnectionConfig, ListenError, ListenOn, ListenerConfig, ListenerId};
 use tokio::sync::{Notify, oneshot};
 
 use crate::cell::ConnectionCell;
+use crate::congestion::CongestionFactory;
 use crate::driver::{Bell, Request};
 use crate::error::{self, StackError};
 use crate::stream::TcpStream;
@@ -43,7 +44,12 @@ pub struct Listen {
 #[derive(Debug)]
 enum Listening {
     /// Not asked for yet.
-    Planned { on: ListenOn, config: ListenerConfig },
+    Planned {
+        on: ListenOn,
+        config: ListenerConfig,
+        /// The stack's, to begin from when a part is changed.
+        default_config: Arc<ConnectionConfig>,
+    },
     /// The driver was asked.
     Asked(oneshot::Receiver<Result<TcpListener, ListenError>>),
     /// Done, one way or another.
@@ -155,13 +161,33 @@ impl fmt::Debug for TcpListener {
 }
 
 impl Listen {
-    pub(crate) fn new(bell: Arc<Bell>, on: ListenOn) -> Self {
-        Self { bell, state: Listening::Planned { on, config: ListenerConfig::default() } }
+    pub(crate) fn new(
+        bell: Arc<Bell>,
+        on: ListenOn,
+        default_config: Arc<ConnectionConfig>,
+    ) -> Self {
+        let config = ListenerConfig::default();
+        Self { bell, state: Listening::Planned { on, config, default_config } }
     }
 
     /// How many connections may wait to be accepted: 1,024 unless set.
     pub fn backlog(self, connections_max: u32) -> Self {
         self.configure(|config| config.backlog = connections_max)
+    }
+
+    /// Governs how much its connections may have in flight.
+    pub fn congestion(self, factory: impl CongestionFactory + 'static) -> Self {
+        self.configure_connections(|config| config.congestion = Arc::new(factory))
+    }
+
+    /// Changes any part of what its connections get, instead of what the stack gives. No effect
+    /// once the future was polled.
+    pub fn configure_connections(mut self, change: impl FnOnce(&mut ConnectionConfig)) -> Self {
+        if let Listening::Planned { config, default_config, .. } = &mut self.state {
+            let connection = config.connection.get_or_insert_with(|| Arc::clone(default_config));
+            change(Arc::make_mut(connection));
+        }
+        self
     }
 
     /// Changes any part of the configuration. No effect once the future was polled.
@@ -178,7 +204,7 @@ impl Future for Listen {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let Listening::Planned { on, config } = &this.state {
+        if let Listening::Planned { on, config, .. } = &this.state {
             let (reply, answer) = oneshot::channel();
             let request = Request::Listen { on: *on, config: config.clone(), reply };
             this.state = Listening::Asked(answer);

@@ -10,6 +10,7 @@ use synack_tcb::{ConnectionConfig, EndpointConfig, LinkId, ListenOn};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::congestion::CongestionFactory;
 use crate::connect::Connect;
 use crate::device::Device;
 use crate::driver::{Bell, Driver, Request};
@@ -68,6 +69,8 @@ pub struct StackBuilder {
     config: EndpointConfig,
     /// What each connection gets, where that is said apart from `config`.
     connection: Option<ConnectionConfig>,
+    /// Likewise.
+    congestion: Option<Arc<dyn CongestionFactory>>,
     secret: Option<[u8; 32]>,
 }
 
@@ -103,7 +106,8 @@ impl Stack {
     /// # Errors
     /// As [`listen`](Self::listen).
     pub fn listen_on(&self, on: ListenOn) -> Listen {
-        Listen::new(Arc::clone(&self.handle.bell), on)
+        let handle = &self.handle;
+        Listen::new(Arc::clone(&handle.bell), on, Arc::clone(&handle.connection))
     }
 
     /// Connects to `remote`, which may be an address of the stack's own.
@@ -200,6 +204,21 @@ impl StackBuilder {
         self
     }
 
+    /// Governs how much each connection may have in flight, unless told otherwise: CUBIC, if this
+    /// is not said. Whether it is said before or after [`config`](Self::config), it counts.
+    ///
+    /// ```
+    /// use synack::Stack;
+    /// use synack::congestion::Bbr;
+    ///
+    /// let builder = Stack::builder().congestion(Bbr::FACTORY);
+    /// # let _ = builder;
+    /// ```
+    pub fn congestion(mut self, factory: impl CongestionFactory + 'static) -> Self {
+        self.congestion = Some(Arc::new(factory));
+        self
+    }
+
     /// Takes all randomness from `secret` instead of from the operating system, so that a test is
     /// the same each time. Whoever knows it can forge segments.
     pub fn secret(mut self, secret: [u8; 32]) -> Self {
@@ -217,7 +236,7 @@ impl StackBuilder {
     ///   operating system: initial sequence numbers would be a guess away (RFC 6528).
     pub fn spawn(self) -> io::Result<Stack> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
-        let Self { first, plans, mut config, connection, secret } = self;
+        let Self { first, plans, mut config, connection, congestion, secret } = self;
         let are_addresses_lost = !first.addresses.is_empty();
         if plans.is_empty() || are_addresses_lost || plans.len() >= usize::from(LinkId::LOOPBACK.0)
         {
@@ -231,6 +250,9 @@ impl StackBuilder {
         let secret = secret.map_or_else(entropy, Ok)?;
         if let Some(connection) = connection {
             config.connection = Arc::new(connection);
+        }
+        if let Some(congestion) = congestion {
+            Arc::make_mut(&mut config.connection).congestion = congestion;
         }
         let (bell, other) = (Arc::new(Bell::new()), Arc::<OtherQueue>::default());
         let counters = Arc::new(Counters::new());

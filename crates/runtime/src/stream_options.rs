@@ -1,10 +1,12 @@
 //! Options of a stream that can be changed while it lives.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use synack_tcb::{ConnectionConfig, KeepAlive};
 
+use crate::congestion::CongestionFactory;
 use crate::stream::TcpStream;
 
 /// Options. Each takes effect at once, for the whole connection, however it is split.
@@ -122,6 +124,17 @@ impl TcpStream {
     /// does not show.
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
         self.configure(|config| config.receive_buffer = size as usize)
+    }
+
+    /// What governs how much may be in flight, by name, as `TCP_CONGESTION` tells it.
+    pub fn congestion(&self) -> io::Result<&'static str> {
+        Ok(self.cell().lock().look()?.info().congestion)
+    }
+
+    /// Lets something else govern how much may be in flight. It begins with the congestion window
+    /// that there is.
+    pub fn set_congestion(&self, factory: impl CongestionFactory + 'static) -> io::Result<()> {
+        self.configure(|config| config.congestion = Arc::new(factory))
     }
 
     /// Changes any part of the configuration.

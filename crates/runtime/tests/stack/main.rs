@@ -5,6 +5,7 @@
 mod acknowledging;
 mod close;
 mod closed_window;
+mod congestion;
 mod connect;
 mod devices;
 mod echo;

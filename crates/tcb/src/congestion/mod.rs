@@ -29,6 +29,7 @@ mod window;
 mod windowed_max;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt::Debug;
 use core::time::Duration;
 
@@ -105,6 +106,13 @@ pub trait CongestionController: Debug + Send {
 pub trait CongestionFactory: Debug + Send + Sync {
     /// A controller that begins with `beginning`.
     fn build(&self, beginning: &Beginning) -> Box<dyn CongestionController>;
+}
+
+/// So that a factory may be shared, and chosen at run time.
+impl<F: CongestionFactory + ?Sized> CongestionFactory for Arc<F> {
+    fn build(&self, beginning: &Beginning) -> Box<dyn CongestionController> {
+        (**self).build(beginning)
+    }
 }
 
 /// The initial window: `min(10 * mss, max(2 * mss, 14600))` octets.
