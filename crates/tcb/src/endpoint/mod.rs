@@ -6,6 +6,7 @@ mod connection_id;
 mod demux;
 mod expiry_table;
 mod isn;
+mod listen;
 mod listeners;
 mod no_connection;
 mod ports;

@@ -2,19 +2,18 @@
 
 use alloc::boxed::Box;
 
-use synack_wire::{IcmpError, SeqNum, TcpPacket};
+use synack_wire::{IcmpError, TcpPacket};
 
 use super::addresses::{Ownership, set_zone};
 use super::demux::Target;
 use super::no_connection::reset_for;
 use super::time_wait::Outcome;
 use super::{ConnectionId, Endpoint};
-use crate::connection::{Connection, Negotiated, Offer, SynRecord};
+use crate::connection::Connection;
 use crate::drop_reason::DropReason;
 use crate::link::LinkId;
 use crate::linked_slab::Key;
-use crate::listener::{ListenerId, Unfolded, Verdict, cookie_timestamp, keepable};
-use crate::listener::{unfold, unfold_icmp};
+use crate::listener::{ListenerId, Unfolded, unfold, unfold_icmp};
 use crate::{FourTuple, Instant};
 
 /// What is to be done with a packet that arrived.
@@ -166,144 +165,8 @@ impl Endpoint {
         }
     }
 
-    /// A SYN lets the next connection begin before 2 MSL are over. The record of the last one stays
-    /// until the handshake is complete: should the SYN be an old duplicate, TIME-WAIT goes on
-    /// (MAY-2).
-    fn reopen(
-        &mut self,
-        now: Instant,
-        link: LinkId,
-        id: ListenerId,
-        last: SeqNum,
-        packet: &TcpPacket,
-    ) -> Route {
-        let has_room = self.listeners.get_mut(id).is_some_and(|l| l.has_half_open_room());
-        if !has_room {
-            return Route::Drop(DropReason::SynQueueFull);
-        }
-        self.counters.time_wait_reused += 1;
-        let iss = self.numbers.isn_above(now, &FourTuple::of_arriving(packet), last);
-        self.open_half(now, link, id, iss, packet)
-    }
-
-    /// LISTEN.
-    fn route_to_listener(
-        &mut self,
-        now: Instant,
-        link: LinkId,
-        id: ListenerId,
-        packet: TcpPacket,
-    ) -> Route {
-        let path = FourTuple::of_arriving(&packet);
-        let Some(listener) = self.listeners.get_mut(id) else {
-            return self.refuse(now, &path, &packet);
-        };
-        match listener.judge(now, &packet.segment) {
-            Verdict::Open => {
-                let iss = self.numbers.isn(now, &path);
-                self.open_half(now, link, id, iss, &packet)
-            }
-            Verdict::Cookie => self.answer_with_cookie(now, path, id, &packet),
-            Verdict::CheckCookie => self.take_cookie(now, path, id, packet),
-            Verdict::Reset => self.refuse(now, &path, &packet),
-            Verdict::Drop(reason) => Route::Drop(reason),
-        }
-    }
-
-    /// SM-LISTEN-3: SYN-RECEIVED, and the SYN-ACK. Nothing is allocated but the place in the queue.
-    fn open_half(
-        &mut self,
-        now: Instant,
-        link: LinkId,
-        id: ListenerId,
-        iss: SeqNum,
-        packet: &TcpPacket,
-    ) -> Route {
-        let path = FourTuple::of_arriving(packet);
-        let identity = self.identity(path, iss);
-        let Some(listener) = self.listeners.get_mut(id) else {
-            return Route::Drop(DropReason::NoConnection);
-        };
-        let config = listener.connection_config();
-        let record = SynRecord::from_syn(now, identity, &packet.segment, config);
-        let syn_ack = record.syn_ack(now, config);
-        let (retries_max, config) = (listener.retries_max(), config.clone());
-        listener.on_half_open();
-        let key = self.syn_queue.insert(now, record, (id, link), retries_max, config);
-        self.demux.insert(path, Target::HalfOpen(key));
-        self.counters.syns_queued += 1;
-        self.reply(now, syn_ack)
-    }
-
-    /// SM-LISTEN-5 (SYNC-1, SYNC-2, SYNC-11, SYNC-13): the SYN-ACK says it all, once.
-    fn answer_with_cookie(
-        &mut self,
-        now: Instant,
-        path: FourTuple,
-        id: ListenerId,
-        packet: &TcpPacket,
-    ) -> Route {
-        let Some(listener) = self.listeners.get_mut(id) else {
-            return Route::Drop(DropReason::NoConnection);
-        };
-        listener.on_cookie_sent(now);
-        let config = listener.connection_config().clone();
-        let syn = &packet.segment;
-        let ours = Offer::of(&config);
-        let offered = Negotiated::from_syn(&ours, &syn.options, path.is_ipv6());
-        let negotiated = keepable(offered, &syn.options);
-        let iss = self.cookies.make(now, &path, syn.seq, &negotiated);
-        let identity = self.identity(path, iss);
-        let mut record = SynRecord::from_syn(now, identity, syn, &config);
-        record.negotiated = negotiated;
-        let mut syn_ack = record.syn_ack(now, &config);
-        if let Some(timestamps) = &mut syn_ack.segment.options.timestamps {
-            timestamps.value = cookie_timestamp(now, identity.timestamp_offset, &negotiated);
-        }
-        self.counters.cookies_sent += 1;
-        self.reply(now, syn_ack)
-    }
-
-    /// SM-LISTEN-2: an ACK with a valid cookie opens a connection (SYNC-5, SYNC-6, SYNC-10).
-    fn take_cookie(
-        &mut self,
-        now: Instant,
-        path: FourTuple,
-        id: ListenerId,
-        packet: TcpPacket,
-    ) -> Route {
-        let Some(listener) = self.listeners.get_mut(id) else {
-            return Route::Drop(DropReason::NoConnection);
-        };
-        let (config, has_room) =
-            (listener.connection_config().clone(), listener.has_backlog_room());
-        let offset = self.numbers.timestamp_offset(&path);
-        let Some(syn) = self.cookies.check(now, &path, &packet.segment, offset, &config) else {
-            self.counters.cookies_invalid += 1;
-            return self.refuse(now, &path, &packet);
-        };
-        if !has_room {
-            self.counters.accept_queue_full += 1;
-            return Route::Drop(DropReason::AcceptQueueFull);
-        }
-        if self.ids.is_full() {
-            return Route::Drop(DropReason::TooManyConnections);
-        }
-        let identity = self.identity(path, syn.iss);
-        let mut record =
-            SynRecord::from_cookie(now, identity, syn.irs, syn.negotiated, &packet.segment);
-        match unfold(now, &mut record, &config, packet, || Ok(())) {
-            Unfolded::Open(connection) => {
-                self.counters.cookies_valid += 1;
-                self.accept(id, path, connection)
-            }
-            Unfolded::Gone(reason) | Unfolded::Dropped(reason) => Route::Drop(reason),
-            Unfolded::Reply(reply) => self.reply(now, reply),
-        }
-    }
-
     /// A handshake is complete: the connection lives, and waits to be taken.
-    fn accept(
+    pub(super) fn accept(
         &mut self,
         listener: ListenerId,
         path: FourTuple,
@@ -323,7 +186,7 @@ impl Endpoint {
 
     /// CLOSED, or an ACK in LISTEN: a RST, if the limit allows (SM-CLOSED-1 to SM-CLOSED-4,
     /// SM-LISTEN-2).
-    fn refuse(&mut self, now: Instant, path: &FourTuple, packet: &TcpPacket) -> Route {
+    pub(super) fn refuse(&mut self, now: Instant, path: &FourTuple, packet: &TcpPacket) -> Route {
         let ip = self.ip_fields(path);
         match reset_for(packet, ip) {
             Some(reset) => self.reply(now, reset),
@@ -332,7 +195,7 @@ impl Endpoint {
     }
 
     /// Sends a reply, unless it is a RST and the limit of those is used up (RST-15).
-    fn reply(&mut self, now: Instant, reply: TcpPacket) -> Route {
+    pub(super) fn reply(&mut self, now: Instant, reply: TcpPacket) -> Route {
         if reply.segment.is_rst() && !self.allows_reset(now) {
             return Route::Drop(DropReason::ResetLimit);
         }
