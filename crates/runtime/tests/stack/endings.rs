@@ -74,7 +74,7 @@ async fn api_2_text_behind_a_hole_is_not_read_after_a_reset() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn blind_1_a_reset_elsewhere_in_the_window_is_challenged_and_changes_nothing() {
+async fn blind_3_a_reset_elsewhere_in_the_window_is_challenged_and_changes_nothing() {
     let (_stack, mut far, _listener, mut stream) = opened(Family::V4).await;
     let mut rst = far.rst();
     rst.segment.seq += 1;

@@ -86,7 +86,7 @@ async fn ka_6_an_answered_probe_proves_life_and_two_hours_begin_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn must_28_options_set_meanwhile_do_not_put_keep_alive_off() {
+async fn ka_2_options_set_meanwhile_do_not_put_keep_alive_off() {
     let (_stack, far, mut stream) = opened(Family::V4).await;
     stream.set_keepalive(Some(KeepAlive::default())).unwrap();
     // Once an hour, and again when the probes have begun.

@@ -33,7 +33,7 @@ fn ka_1_must_24_must_25_it_is_off_until_it_is_switched_on_and_can_be_switched_of
 }
 
 #[test]
-fn must_28_what_else_is_configured_moves_no_probe() {
+fn ka_2_what_else_is_configured_moves_no_probe() {
     let mut c = open();
     for at_ms in [HOUR_MS, 7_199_999, 7_250_000, 7_949_999] {
         c.run_to(at_ms);
