@@ -1,5 +1,5 @@
 //! Text from one host to another, with and without each option, over a link that loses packets.
-//! Two hosts exchange what they sent every ten milliseconds; each octet is checked where it is read.
+//! Two hosts exchange what they sent every ten milliseconds; each octet is checked when it is read.
 
 use std::sync::Arc;
 use std::time::Duration;
