@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use synack_tcb::{ConnectError, ConnectionConfig, Open};
+use synack_tcb::{ConnectionConfig, Open};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
@@ -47,7 +47,7 @@ enum Connecting {
     /// Not asked for yet.
     Planned(Box<Plan>),
     /// The driver was asked for a connection.
-    Asked(oneshot::Receiver<Result<TcpStream, ConnectError>>),
+    Asked(oneshot::Receiver<io::Result<TcpStream>>),
     /// The SYN is on its way.
     Opening(Option<TcpStream>),
 }
@@ -137,7 +137,7 @@ impl Connect {
                 self.state = Connecting::Opening(Some(stream));
                 Ok(())
             }
-            Ok(Err(error)) => Err(error::of_connect(error)),
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(self.bell.failure().into()),
         })
     }

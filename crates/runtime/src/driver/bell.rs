@@ -1,11 +1,10 @@
 //! What the application rings for: the doorbell of one driver, and all that may be asked of it.
 
+use std::io;
 use std::sync::OnceLock;
 use std::task::Context;
 
-use synack_tcb::{
-    ConnectError, ConnectionId, ListenError, ListenOn, ListenerConfig, ListenerId, Open,
-};
+use synack_tcb::{ConnectionId, ListenError, ListenOn, ListenerConfig, ListenerId, Open};
 use tokio::sync::oneshot;
 
 use crate::doorbell::{Doorbell, Queued, Visits};
@@ -26,7 +25,7 @@ pub(crate) struct Bell {
 pub(crate) enum Request {
     Connect {
         open: Open,
-        reply: oneshot::Sender<Result<TcpStream, ConnectError>>,
+        reply: oneshot::Sender<io::Result<TcpStream>>,
     },
     Listen {
         on: ListenOn,

@@ -1,5 +1,6 @@
 //! Does what the application asks: connect, listen, send a packet, tell.
 
+use std::io;
 use std::sync::Arc;
 
 use synack_tcb::{
@@ -11,7 +12,7 @@ use super::Driver;
 use super::bell::Request;
 use super::table::Entry;
 use crate::cell::ConnectionCell;
-use crate::error::StackError;
+use crate::error::{self, StackError};
 use crate::listener::{ListenerShared, TcpListener};
 use crate::observe::Connections;
 use crate::other_packets::destination;
@@ -52,9 +53,9 @@ impl Driver {
         }
     }
 
-    fn connect(&mut self, now: Instant, mut open: Open) -> Result<TcpStream, ConnectError> {
+    fn connect(&mut self, now: Instant, mut open: Open) -> io::Result<TcpStream> {
         if self.shutdown.is_some() {
-            return Err(ConnectError::NoRoute);
+            return Err(error::of_connect(ConnectError::NoRoute));
         }
         let link = self.interfaces.route_to(open.remote);
         let is_local_chosen = open.local.is_some_and(|local| !local.ip().is_unspecified());
@@ -68,11 +69,12 @@ impl Driver {
             Arc::make_mut(config).copy_below = self.copy_below;
         }
         // The endpoint judges the addresses first: what it says is more to the point.
-        let (id, connection) = self.endpoint.connect(now, open)?;
+        let opened = self.guarded(|endpoint| endpoint.connect(now, open));
+        let (id, connection) = opened.ok_or(StackError::Panicked)?.map_err(error::of_connect)?;
         let Some(link) = link else {
             let released = EndpointEvent::Released(Release::Orderly);
             self.endpoint.handle_event(now, id, released);
-            return Err(ConnectError::NoRoute);
+            return Err(error::of_connect(ConnectError::NoRoute));
         };
         self.counters.opened.add(1);
         let cell = self.adopt(id, connection, link);

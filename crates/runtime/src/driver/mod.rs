@@ -20,6 +20,7 @@ mod table;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -210,6 +211,20 @@ impl Driver {
         if self.table.is_empty() {
             self.interfaces.shrink();
         }
+    }
+
+    /// Calls the endpoint where it may run the code of a connection: a panic there, after which it
+    /// is `None`, ends one handshake and no more.
+    fn guarded<T>(&mut self, call: impl FnOnce(&mut Endpoint) -> T) -> Option<T> {
+        let endpoint = &mut self.endpoint;
+        // Unwind safe: see `handle_panic`.
+        let guarded = catch_unwind(AssertUnwindSafe(|| call(endpoint)));
+        if guarded.is_err() {
+            self.counters.panics.add(1);
+            tracing::error!("a handshake panicked and was given up");
+            self.endpoint.handle_panic();
+        }
+        guarded.ok()
     }
 
     /// A connection ends without a word to its peer: its device is gone, or its code panicked.

@@ -67,7 +67,8 @@ impl Driver {
             Ok(Parsed::IcmpError(error)) => {
                 trace!("in  {error}");
                 self.counters.icmp_errors.add(1);
-                if let Some(id) = self.endpoint.handle_icmp(now, &error) {
+                let handled = self.guarded(|endpoint| endpoint.handle_icmp(now, &error));
+                if let Some(id) = handled.flatten() {
                     self.deliver(now, id, |connection| connection.handle_icmp(now, &error));
                 }
             }
@@ -90,7 +91,9 @@ impl Driver {
 
     /// A TCP packet that may be anyone's.
     fn route(&mut self, now: Instant, link: LinkId, packet: TcpPacket) {
-        match self.endpoint.route(now, link, packet) {
+        let routed = self.guarded(|endpoint| endpoint.route(now, link, packet));
+        let Some(route) = routed else { return };
+        match route {
             Route::Deliver(id, mut packet) => self.deliver_packet(now, id, &mut packet),
             Route::Accept { listener, id, connection } => {
                 self.counters.accepted.add(1);

@@ -154,7 +154,9 @@ impl Driver {
     /// Sends what the endpoint itself has to send, up to the budget. Says whether there is more.
     pub(super) fn send_for_endpoint(&mut self, now: Instant) -> bool {
         for _ in 0..PACKETS_MAX {
-            let Some((link, packet)) = self.endpoint.poll_transmit(now) else { break };
+            // A reset whose code panicked is gone, and the next one is for the next turn.
+            let polled = self.guarded(|endpoint| endpoint.poll_transmit(now));
+            let Some((link, packet)) = polled.flatten() else { break };
             self.reply(link, packet);
         }
         self.endpoint.wants_transmit()

@@ -12,6 +12,7 @@ use synack::{
     BufferPool, Capabilities, ConnectionConfig, Device, EndpointConfig, MemoryDevice, Outgoing,
     Received, Stack, StackError,
 };
+use synack_tcb::congestion::{Beginning, CongestionController, CongestionFactory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
@@ -270,6 +271,43 @@ async fn a_panic_in_one_connection_ends_that_one_alone() {
     let mut text = [0; 4];
     other_peer.read_exact(&mut text).await.unwrap();
     assert_eq!(pair.client.stats().panics, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_handshake_ends_that_one_alone() {
+    let pair = Pair::v4();
+    let (mut other, mut other_peer) = pair.connect().await;
+    let faulty = ConnectionConfig { congestion: Arc::new(Faulty), ..ConnectionConfig::default() };
+    let listen = pair.server.listen(pair.at(80));
+    let listen = listen.configure(|config| config.connection = Some(Arc::new(faulty.clone())));
+    let _listener = listen.await.unwrap();
+    // The peer's side is complete with the SYN-ACK; ours panics at the ACK of that.
+    let mut victim = pair.client.connect(pair.at(80)).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(pair.server.stats().panics, 1);
+    assert_eq!(pair.server.connections().await.half_open, 0);
+    victim.write_all(b"hello?").await.unwrap();
+    assert_eq!(victim.read(&mut [0; 1]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+
+    let opened = pair.client.connect(pair.at(80)).configure(|config| *config = faulty).await;
+    let error = opened.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+    assert!(matches!(source_of(&error), StackError::Panicked));
+    assert_eq!(pair.client.stats().panics, 1);
+
+    other.write_all(b"fine").await.unwrap();
+    let mut text = [0; 4];
+    other_peer.read_exact(&mut text).await.unwrap();
+}
+
+/// A congestion controller of an application's own, with a bug.
+#[derive(Debug)]
+struct Faulty;
+
+impl CongestionFactory for Faulty {
+    fn build(&self, _beginning: &Beginning) -> Box<dyn CongestionController> {
+        panic!("a bug")
+    }
 }
 
 fn source_of(error: &io::Error) -> &StackError {

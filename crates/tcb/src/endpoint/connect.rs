@@ -50,15 +50,16 @@ impl Endpoint {
         let Open { remote, local, from, config } = open;
         let local = self.local_asked_for(local, from)?;
         let path = self.choose_path(now, local, remote)?;
+        let identity = self.identity(path, self.numbers.isn(now, &path));
+        let config = config.map_or_else(|| self.connection.clone(), ConnectionConfig::clamped);
+        let connection = Box::new(Connection::active(now, identity, config));
         let id = self.ids.insert(path).ok_or(ConnectError::TooManyConnections)?;
         self.demux.insert(path, Target::Connection(id));
         if let Some(listener) = from {
             self.close_listener(now, listener);
         }
         self.counters.connects += 1;
-        let identity = self.identity(path, self.numbers.isn(now, &path));
-        let config = config.map_or_else(|| self.connection.clone(), ConnectionConfig::clamped);
-        Ok((id, Box::new(Connection::active(now, identity, config))))
+        Ok((id, connection))
     }
 
     /// What a connection on `path` that begins at `iss` is made from.

@@ -66,6 +66,8 @@ pub struct Endpoint {
     demux: DemuxTable,
     listeners: Listeners,
     syn_queue: SynQueue,
+    /// The handshake that is unfolded, while it is.
+    unfolding: Option<Key>,
     cookies: SynCookies,
     time_wait: TimeWaitTable,
     ports: Ports,
@@ -100,6 +102,7 @@ impl Endpoint {
             demux: DemuxTable::new(table_key),
             listeners: Listeners::default(),
             syn_queue: SynQueue::default(),
+            unfolding: None,
             cookies: SynCookies::new(&secret),
             time_wait: TimeWaitTable::new(&config, table_key),
             ports: Ports::new(config.ephemeral_ports, Draws::new(key(Purpose::Ports))),
@@ -192,6 +195,17 @@ impl Endpoint {
                     self.quarantine.insert(now, path);
                 }
             }
+        }
+    }
+
+    /// [`route`](Self::route), [`handle_icmp`](Self::handle_icmp) or
+    /// [`poll_transmit`](Self::poll_transmit) panicked in the code of a connection, and the caller
+    /// caught that: the handshake is given up, silently, and all else goes on.
+    ///
+    /// While such code runs no table is being changed, so they are whole.
+    pub fn handle_panic(&mut self) {
+        if let Some(key) = self.unfolding.take() {
+            self.forget_half_open(key);
         }
     }
 

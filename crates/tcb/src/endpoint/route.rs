@@ -96,7 +96,10 @@ impl Endpoint {
             Target::Connection(id) => Some(id),
             Target::HalfOpen(key) => {
                 let entry = self.syn_queue.get(key)?;
-                if unfold_icmp(now, &entry.record, &entry.config, error) {
+                self.unfolding = Some(key);
+                let is_over = unfold_icmp(now, &entry.record, &entry.config, error);
+                self.unfolding = None;
+                if is_over {
                     self.forget_half_open(key);
                 }
                 None
@@ -115,7 +118,7 @@ impl Endpoint {
 
     /// SYN-RECEIVED after a passive open.
     fn route_to_half_open(&mut self, now: Instant, key: Key, packet: TcpPacket) -> Route {
-        let Self { syn_queue, listeners, ids, counters, .. } = self;
+        let Self { syn_queue, listeners, ids, counters, unfolding, .. } = self;
         let Some(entry) = syn_queue.get_mut(key) else {
             return Route::Drop(DropReason::NoConnection);
         };
@@ -128,7 +131,10 @@ impl Endpoint {
             }
             if ids.is_full() { Err(DropReason::TooManyConnections) } else { Ok(()) }
         };
-        match unfold(now, &mut entry.record, &entry.config, packet, admit) {
+        *unfolding = Some(key);
+        let unfolded = unfold(now, &mut entry.record, &entry.config, packet, admit);
+        *unfolding = None;
+        match unfolded {
             Unfolded::Open(connection) => {
                 self.forget_half_open(key);
                 self.accept(listener, path, connection)

@@ -2,9 +2,15 @@
 //! A far end played by hand sends templates with one changed field to a handshake that waits.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
-use synack_tcb::{CloseReason, DropReason, EndpointConfig, LinkAddress, LinkId, State};
+use synack_tcb::congestion::{Beginning, CongestionController, CongestionFactory};
+use synack_tcb::{
+    CloseReason, ConnectionConfig, DropReason, EndpointConfig, LinkAddress, LinkId, ListenerConfig,
+    State,
+};
 use synack_wire::{Flags, IcmpError, IcmpErrorKind, SeqNum};
 
 use crate::support::{Change, Host, Peer, Received, Seen, control, half_open, shake};
@@ -271,5 +277,39 @@ fn sm_timer_3_sm_close_10_a_handshake_goes_on_by_the_link_that_its_syn_came_by()
         let reset = host.endpoint.poll_transmit(due);
         assert_eq!(reset.map(|(link, packet)| (link, packet.segment.is_rst())), Some((link, true)));
         assert!(host.endpoint.poll_transmit(due).is_none());
+    }
+}
+
+#[test]
+fn a_panic_in_the_code_of_one_handshake_costs_that_one() {
+    let mut host = Host::new("10.0.0.2");
+    let faulty = ConnectionConfig { congestion: Arc::new(Faulty), ..ConnectionConfig::default() };
+    let config = ListenerConfig { connection: Some(Arc::new(faulty)), ..Default::default() };
+    host.listen_with(80, config);
+    host.listen(81);
+    let victim = Peer::new("10.0.0.1:4000", "10.0.0.2:80");
+    let other = Peer::new("10.0.0.1:4000", "10.0.0.2:81");
+    let nxt = shake(&mut host, &victim.syn(100));
+    let other_nxt = shake(&mut host, &other.syn(100));
+
+    let last_ack = victim.ack(101, nxt);
+    let received = catch_unwind(AssertUnwindSafe(|| host.receive(last_ack)));
+    assert!(received.is_err(), "a bug of the congestion controller");
+    host.endpoint.handle_panic();
+    host.endpoint.check_invariants();
+    assert_eq!(host.seen(&victim), Seen::Listen);
+    assert_eq!(host.seen(&other), Seen::SynReceived);
+    host.endpoint.handle_panic();
+    assert_eq!(host.endpoint.half_open(), 1, "nothing is given up twice");
+    host.accept(other.ack(101, other_nxt));
+}
+
+/// A congestion controller of an application's own, with a bug.
+#[derive(Debug)]
+struct Faulty;
+
+impl CongestionFactory for Faulty {
+    fn build(&self, _beginning: &Beginning) -> Box<dyn CongestionController> {
+        panic!("a bug")
     }
 }
