@@ -39,12 +39,12 @@
 //!     }
 //!
 //!     /// A packet came from the device.
-//!     fn receive(&mut self, now: Instant, packet: TcpPacket) {
-//!         match self.endpoint.route(now, LinkId(0), packet) {
-//!             Route::Deliver(id, packet) => {
+//!     fn receive(&mut self, now: Instant, mut packet: TcpPacket) {
+//!         match self.endpoint.route(now, LinkId(0), &mut packet) {
+//!             Route::Deliver(id) => {
 //!                 let connection = self.connections.get_mut(&id).expect("it was not released");
 //!                 // An error says why a segment was not used: for a counter.
-//!                 let _ = connection.handle_packet(now, packet);
+//!                 let _ = connection.handle_packet(now, &mut packet);
 //!             }
 //!             Route::Accept { id, connection, listener } => {
 //!                 self.connections.insert(id, connection);

@@ -50,7 +50,7 @@ fn active(host: &mut Host, now: Instant, path: FourTuple) -> Option<SeqNum> {
 
 fn passive(host: &mut Host, now: Instant, path: FourTuple) -> Option<SeqNum> {
     host.listen(path.local().port()).ok()?;
-    let syn = TcpPacket {
+    let mut syn = TcpPacket {
         source: path.remote(),
         destination: path.local(),
         ip: synack_wire::IpFields::default(),
@@ -61,7 +61,7 @@ fn passive(host: &mut Host, now: Instant, path: FourTuple) -> Option<SeqNum> {
             ..Segment::default()
         },
     };
-    match host.endpoint.route(now, LinkId(0), syn) {
+    match host.endpoint.route(now, LinkId(0), &mut syn) {
         Route::Reply(answer) => Some(answer.segment.seq),
         Route::Deliver(..) | Route::Accept { .. } | Route::Drop(_) => {
             host.endpoint.poll_transmit(now).map(|(_link, answer)| answer.segment.seq)

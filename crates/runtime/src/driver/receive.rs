@@ -23,9 +23,9 @@ impl Driver {
             has_more |= self.receive_from(cx, now, link);
         }
         for _ in 0..PACKETS_MAX {
-            let Some(packet) = self.loopback.pop_front() else { break };
+            let Some(mut packet) = self.loopback.pop_front() else { break };
             self.counters.packets_looped.add(1);
-            self.route(now, LinkId::LOOPBACK, packet);
+            self.route(now, LinkId::LOOPBACK, &mut packet);
         }
         has_more
     }
@@ -51,19 +51,15 @@ impl Driver {
         let Received { packet, checksum } = received;
         self.counters.packets_in.add(1);
         self.counters.octets_in.add(packet.len() as u64);
-        let mut parsed = parse(packet, checksum);
-        if let Ok(Parsed::Tcp { packet, option_fault }) = &mut parsed {
-            trace!("in  {packet}");
-            if let Some(fault) = option_fault {
-                self.counters.option_faults[fault.index()].add(1);
-            }
+        match parse(packet, checksum) {
             // The packet stays where it was written: it is large to move.
-            if let Some(id) = self.endpoint.find(link, packet) {
-                return self.deliver_packet(now, id, packet);
+            Ok(Parsed::Tcp { ref mut packet, option_fault }) => {
+                trace!("in  {packet}");
+                if let Some(fault) = option_fault {
+                    self.counters.option_faults[fault.index()].add(1);
+                }
+                self.route(now, link, packet);
             }
-        }
-        match parsed {
-            Ok(Parsed::Tcp { packet, .. }) => self.route(now, link, packet),
             Ok(Parsed::IcmpError(error)) => {
                 trace!("in  {error}");
                 self.counters.icmp_errors.add(1);
@@ -82,19 +78,18 @@ impl Driver {
     }
 
     fn deliver_packet(&mut self, now: Instant, id: ConnectionId, packet: &mut TcpPacket) {
-        let used =
-            self.deliver(now, id, |connection| connection.handle_packet_in_place(now, packet));
+        let used = self.deliver(now, id, |connection| connection.handle_packet(now, packet));
         if let Some(Err(reason)) = used {
             self.note_drop(reason);
         }
     }
 
     /// A TCP packet that may be anyone's.
-    fn route(&mut self, now: Instant, link: LinkId, packet: TcpPacket) {
+    fn route(&mut self, now: Instant, link: LinkId, packet: &mut TcpPacket) {
         let routed = self.guarded(|endpoint| endpoint.route(now, link, packet));
         let Some(route) = routed else { return };
         match route {
-            Route::Deliver(id, mut packet) => self.deliver_packet(now, id, &mut packet),
+            Route::Deliver(id) => self.deliver_packet(now, id, packet),
             Route::Accept { listener, id, connection } => {
                 self.counters.accepted.add(1);
                 let cell = self.adopt(id, connection, link);

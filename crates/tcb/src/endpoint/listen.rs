@@ -18,20 +18,20 @@ impl Endpoint {
         now: Instant,
         link: LinkId,
         id: ListenerId,
-        packet: TcpPacket,
+        packet: &mut TcpPacket,
     ) -> Route {
-        let path = FourTuple::of_arriving(&packet);
+        let path = FourTuple::of_arriving(packet);
         let Some(listener) = self.listeners.get_mut(id) else {
-            return self.refuse(now, &path, &packet);
+            return self.refuse(now, &path, packet);
         };
         match listener.judge(now, &packet.segment) {
             Verdict::Open => {
                 let iss = self.numbers.isn(now, &path);
-                self.open_half(now, link, id, iss, &packet)
+                self.open_half(now, link, id, iss, packet)
             }
-            Verdict::Cookie => self.answer_with_cookie(now, path, id, &packet),
+            Verdict::Cookie => self.answer_with_cookie(now, path, id, packet),
             Verdict::CheckCookie => self.take_cookie(now, path, id, packet),
-            Verdict::Reset => self.refuse(now, &path, &packet),
+            Verdict::Reset => self.refuse(now, &path, packet),
             Verdict::Drop(reason) => Route::Drop(reason),
         }
     }
@@ -116,7 +116,7 @@ impl Endpoint {
         now: Instant,
         path: FourTuple,
         id: ListenerId,
-        packet: TcpPacket,
+        packet: &mut TcpPacket,
     ) -> Route {
         let Some(listener) = self.listeners.get_mut(id) else {
             return Route::Drop(DropReason::NoConnection);
@@ -126,7 +126,7 @@ impl Endpoint {
         let offset = self.numbers.timestamp_offset(&path);
         let Some(syn) = self.cookies.check(now, &path, &packet.segment, offset, &config) else {
             self.counters.cookies_invalid += 1;
-            return self.refuse(now, &path, &packet);
+            return self.refuse(now, &path, packet);
         };
         if !has_room {
             self.counters.accept_queue_full += 1;

@@ -21,7 +21,7 @@ use crate::{FourTuple, Instant};
 pub enum Route {
     /// It is for this connection: pass it to
     /// [`Connection::handle_packet`](crate::Connection::handle_packet).
-    Deliver(ConnectionId, TcpPacket),
+    Deliver(ConnectionId),
     /// It completed a handshake. What it carried beyond that is in the connection, which has
     /// something to poll.
     Accept {
@@ -40,38 +40,29 @@ pub enum Route {
 }
 
 impl Endpoint {
-    /// The connection that `packet` is for, if it is for one: the first question of
-    /// [`route`](Self::route), and the usual answer, for a caller that need not move the packet
-    /// then.
-    ///
-    /// It gives link-local addresses their zone, as `route` does. After `None`, route the packet.
-    pub fn find(&self, link: LinkId, packet: &mut TcpPacket) -> Option<ConnectionId> {
-        set_zone(link, packet);
-        match self.demux.get(&FourTuple::of_arriving(packet))? {
-            Target::Connection(id) => (!is_disguised(packet)).then_some(id),
-            Target::HalfOpen(_) => None,
-        }
-    }
-
     /// SEGMENT ARRIVES: finds whose the packet is, and answers what is nobody's.
     ///
     /// `link` is the device it came in by; [`LinkId::LOOPBACK`] for what the stack sent to itself.
     /// The endpoint events of a connection must have been carried before the next packet is routed.
     ///
+    /// The packet stays where it is, as it is large to move: pass it on after `Deliver`, its
+    /// link-local addresses now in the zone of the link. After anything else, what is left of it
+    /// means nothing.
+    ///
     /// Source: RFC 9293 §3.10.7 (SM-PRE-2, SM-PRE-3).
-    pub fn route(&mut self, now: Instant, link: LinkId, mut packet: TcpPacket) -> Route {
-        set_zone(link, &mut packet);
-        let path = FourTuple::of_arriving(&packet);
+    pub fn route(&mut self, now: Instant, link: LinkId, packet: &mut TcpPacket) -> Route {
+        set_zone(link, packet);
+        let path = FourTuple::of_arriving(packet);
         let target = self.demux.get(&path);
         if let Some(Target::Connection(id)) = target {
             // The addresses were looked at when it was opened; but see `is_disguised`.
-            return if is_disguised(&packet) {
+            return if is_disguised(packet) {
                 Route::Drop(DropReason::InvalidAddress)
             } else {
-                Route::Deliver(id, packet)
+                Route::Deliver(id)
             };
         }
-        let ownership = match self.addresses.check_arriving(link, &packet) {
+        let ownership = match self.addresses.check_arriving(link, packet) {
             Ok(ownership) => ownership,
             Err(reason) => return Route::Drop(reason),
         };
@@ -79,12 +70,12 @@ impl Endpoint {
             return self.route_to_half_open(now, key, packet);
         }
         if let Some(outcome) = self.time_wait.handle(now, &path, &packet.segment) {
-            return self.route_to_time_wait(now, link, ownership, outcome, &packet);
+            return self.route_to_time_wait(now, link, ownership, outcome, packet);
         }
         match self.listeners.find(packet.destination, ownership) {
             Some(listener) => self.route_to_listener(now, link, listener, packet),
             None if ownership == Ownership::Foreign => Route::Drop(DropReason::NotOurs),
-            None => self.refuse(now, &path, &packet),
+            None => self.refuse(now, &path, packet),
         }
     }
 
@@ -117,7 +108,7 @@ impl Endpoint {
     }
 
     /// SYN-RECEIVED after a passive open.
-    fn route_to_half_open(&mut self, now: Instant, key: Key, packet: TcpPacket) -> Route {
+    fn route_to_half_open(&mut self, now: Instant, key: Key, packet: &mut TcpPacket) -> Route {
         let Self { syn_queue, listeners, ids, counters, unfolding, .. } = self;
         let Some(entry) = syn_queue.get_mut(key) else {
             return Route::Drop(DropReason::NoConnection);

@@ -34,7 +34,7 @@ pub(crate) fn unfold(
     now: Instant,
     record: &mut SynRecord,
     config: &Arc<ConnectionConfig>,
-    packet: TcpPacket,
+    packet: &mut TcpPacket,
     admit: impl FnOnce() -> Result<(), DropReason>,
 ) -> Unfolded {
     let segment = &packet.segment;

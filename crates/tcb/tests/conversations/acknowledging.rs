@@ -109,9 +109,9 @@ fn dack_4_dack_7_text_that_leaves_carries_the_ack() {
 fn dack_4_an_ack_that_is_due_waits_for_what_the_application_writes_at_once() {
     let mut c = Setup::default().open();
     let now = c.host.now;
-    let request = c.text_at(1, 1_000);
+    let mut request = c.text_at(1, 1_000);
     // The answer is written before anything is polled.
-    c.host.connection(c.id).handle_packet(now, request).unwrap();
+    c.host.connection(c.id).handle_packet(now, &mut request).unwrap();
     c.write(10);
     c.expect(&["[P.] 1:11 ack 1001"]);
 }

@@ -310,10 +310,10 @@ fn sm_fin_2_sm_abort_4_the_ack_of_a_fin_leaves_though_the_stream_is_dropped_befo
         c.ack(2);
         c.packets();
         // Text and FIN are read, and the stream is dropped unread, before anything is sent.
-        let last = c.text_at(1, 100).with_control(Flags::FIN);
+        let mut last = c.text_at(1, 100).with_control(Flags::FIN);
         let now = c.host.now;
         let connection = c.host.connection(c.id);
-        assert_eq!(connection.handle_packet(now, last), Ok(()));
+        assert_eq!(connection.handle_packet(now, &mut last), Ok(()));
         connection.detach(now, unread);
         c.drain();
         c.expect(&["[.] 2 ack 102"]);
@@ -333,7 +333,7 @@ fn api_9_a_connection_that_is_over_owes_nothing() {
         packets.push(c.peer.rst(c.irs + 1 + 100 * segments));
         let now = c.host.now;
         let connection = c.host.connection(c.id);
-        for packet in packets {
+        for packet in &mut packets {
             let _ = connection.handle_packet(now, packet);
         }
         assert_eq!(connection.close_reason(), Some(CloseReason::ResetByPeer));

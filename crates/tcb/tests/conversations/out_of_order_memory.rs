@@ -58,7 +58,7 @@ fn attack_c2_attack_c4_tiny_pieces_cost_no_more_than_a_few_hundred_octets_a_rang
         let connection = c.host.connection(c.id);
         let taken = measure(|| {
             for packet in &packets {
-                let _ = connection.handle_packet(now, packet.clone());
+                let _ = connection.handle_packet(now, &mut packet.clone());
             }
         });
         let (held, ranges) = (connection.info().out_of_order, connection.internals().ranges);

@@ -44,9 +44,9 @@ fn the_hint_to_transmit_does_not_deny_what_recovery_sends_again() {
         (4001, &[(5001, 9001)]),
     ] {
         c.acked = acked;
-        let packet = c.sack_of(blocks);
+        let mut packet = c.sack_of(blocks);
         let now = c.host.now;
-        let _ = connection(&mut c).handle_packet(now, packet);
+        let _ = connection(&mut c).handle_packet(now, &mut packet);
         loop {
             let denied = !connection(&mut c).wants_transmit();
             let packet = connection(&mut c).poll_transmit(now, synack_tcb::TransmitLimits::SINGLE);

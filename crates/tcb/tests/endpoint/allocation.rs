@@ -14,9 +14,9 @@ fn allocations(host: &mut Host, packets: Vec<TcpPacket>) -> u64 {
     let (endpoint, now) = (&mut host.endpoint, host.now);
     let mut packets = packets.into_iter();
     measure(|| {
-        for packet in packets.by_ref() {
+        for mut packet in packets.by_ref() {
             assert!(matches!(
-                endpoint.route(now, LinkId(0), packet),
+                endpoint.route(now, LinkId(0), &mut packet),
                 Route::Reply(_) | Route::Deliver(..) | Route::Drop(_)
             ));
         }
@@ -87,7 +87,7 @@ fn ten_thousand_handshakes_take_a_few_hundred_octets_each() {
     let (endpoint, now) = (&mut host.endpoint, host.now);
     let info = measure(|| {
         for port in 1..=COUNT {
-            let route = endpoint.route(now, LinkId(0), peer.with_port(port).syn(100));
+            let route = endpoint.route(now, LinkId(0), &mut peer.with_port(port).syn(100));
             assert!(matches!(route, Route::Reply(_)));
         }
     });

@@ -204,16 +204,19 @@ fn time_wait_answers_before_the_connection_has_sent_its_last_ack() {
     host.sent();
     // The FIN arrives, and again before the device takes anything.
     let now = host.now;
-    let fin = peer.fin(101, nxt + 1);
-    let Route::Deliver(to, packet) = host.endpoint.route(now, LinkId(0), fin.clone()) else {
+    let mut fin = peer.fin(101, nxt + 1);
+    let mut again = fin.clone();
+    let Route::Deliver(to) = host.endpoint.route(now, LinkId(0), &mut fin) else {
         panic!("not delivered")
     };
     assert_eq!(to, id);
-    assert_eq!(host.connection(id).handle_packet(now, packet), Ok(()));
+    assert_eq!(host.connection(id).handle_packet(now, &mut fin), Ok(()));
     let event = host.connection(id).poll_endpoint_event().unwrap();
     host.endpoint.handle_event(now, id, event);
     assert_eq!(host.connection(id).poll_endpoint_event(), None, "it owes an ACK");
-    let Route::Reply(ack) = host.endpoint.route(now, LinkId(0), fin) else { panic!("no answer") };
+    let Route::Reply(ack) = host.endpoint.route(now, LinkId(0), &mut again) else {
+        panic!("no answer")
+    };
     assert_eq!(control(&ack), format!("<SEQ={}><ACK=102><CTL=ACK>", nxt + 1));
     host.drain();
     assert_eq!(host.only_sent().segment, ack.segment, "the connection says the same");

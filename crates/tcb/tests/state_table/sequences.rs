@@ -190,10 +190,10 @@ fn sm_seqn_8_three_segment_close() {
         two.open();
         let (a, b) = (two.a_id(), two.b_id());
         two.a.close(a);
-        let fin = two.a_sent(&two.a_says(1, Some(1), FIN));
+        let mut fin = two.a_sent(&two.a_says(1, Some(1), FIN));
         // B's application closes before anything leaves.
         let now = two.b.now;
-        assert_eq!(two.b.connection(b).handle_packet(now, fin), Ok(()));
+        assert_eq!(two.b.connection(b).handle_packet(now, &mut fin), Ok(()));
         two.b.close(b);
         let fin = two.b_sent(&two.b_says(1, Some(2), FIN));
         two.a_takes(fin);

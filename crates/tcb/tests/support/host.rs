@@ -308,11 +308,11 @@ impl Host {
         }
     }
 
-    fn route(&mut self, link: LinkId, packet: TcpPacket) -> Received {
-        match self.endpoint.route(self.now, link, packet) {
-            Route::Deliver(id, packet) => {
+    fn route(&mut self, link: LinkId, mut packet: TcpPacket) -> Received {
+        match self.endpoint.route(self.now, link, &mut packet) {
+            Route::Deliver(id) => {
                 let now = self.now;
-                let used = self.connection(id).handle_packet(now, packet);
+                let used = self.connection(id).handle_packet(now, &mut packet);
                 self.carry_events(id);
                 used.map_or_else(|reason| Received::Refused(id, reason), |()| Received::Used(id))
             }

@@ -121,20 +121,20 @@ impl Network {
     fn route(
         &mut self,
         host: HostId,
-        packet: TcpPacket,
+        mut packet: TcpPacket,
     ) -> Result<Option<ConnectionId>, Violation> {
         let at = &mut self.hosts[host.0];
         let now = at.now(self.time);
         let mut arrived = Arrived::of(&packet);
         let length = at.time_wait_length();
         at.time_waits.on_packet(now, &packet, length);
-        match at.endpoint.route(now, synack_tcb::LinkId(0), packet) {
-            Route::Deliver(id, packet) => {
+        match at.endpoint.route(now, synack_tcb::LinkId(0), &mut packet) {
+            Route::Deliver(id) => {
                 let index = at.find(id).ok_or_else(|| {
                     Violation::new(Invariant::Memory, format!("{id:?} was released: {packet}"))
                 })?;
                 let slot = &mut at.slots[index];
-                let result = slot.connection.handle_packet(now, packet);
+                let result = slot.connection.handle_packet(now, &mut packet);
                 arrived.used = result.is_ok();
                 if let Err(reason) = result {
                     self.trace.say(self.time, host, format_args!("        drops it: {reason}"));

@@ -51,8 +51,8 @@ fn handles(connection: &mut Connection, segment: Segment) -> Result<(), DropReas
     let (source, destination) = (connection.path.remote(), connection.path.local());
     let segment = Segment { window: 1_000, ..segment };
     let ip = IpFields::default();
-    let packet = TcpPacket { source, destination, ip, segment_size: None, segment };
-    connection.handle_packet(NOW, packet)
+    let mut packet = TcpPacket { source, destination, ip, segment_size: None, segment };
+    connection.handle_packet(NOW, &mut packet)
 }
 
 #[test]

@@ -48,21 +48,12 @@ enum Scope {
 }
 
 impl Connection {
-    /// SEGMENT ARRIVES (RFC 9293 §3.10.7.3, §3.10.7.4).
+    /// SEGMENT ARRIVES (RFC 9293 §3.10.7.3, §3.10.7.4). What is left of the packet means nothing.
     ///
     /// # Errors
     /// Why the segment, or what was left of it, was not used. State may have changed all the same:
     /// an old duplicate draws an ACK, a RST ends the connection.
-    pub fn handle_packet(&mut self, now: Instant, mut packet: TcpPacket) -> Result<(), DropReason> {
-        self.handle_packet_in_place(now, &mut packet)
-    }
-
-    /// As [`handle_packet`](Self::handle_packet), for a caller that need not move the packet. What
-    /// is left of it means nothing.
-    ///
-    /// # Errors
-    /// As [`handle_packet`](Self::handle_packet).
-    pub fn handle_packet_in_place(
+    pub fn handle_packet(
         &mut self,
         now: Instant,
         packet: &mut TcpPacket,
