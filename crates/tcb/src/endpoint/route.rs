@@ -18,6 +18,10 @@ use crate::{FourTuple, Instant};
 
 /// What is to be done with a packet that arrived.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a reply is used at once; in a box, each would be an allocation that a flood pays for"
+)]
 pub enum Route {
     /// It is for this connection: pass it to
     /// [`Connection::handle_packet`](crate::Connection::handle_packet).
