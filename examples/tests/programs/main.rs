@@ -4,6 +4,7 @@
 mod http;
 mod netcat;
 mod network;
+mod own_congestion;
 mod ping;
 mod process;
 mod reliable_udp;

@@ -166,6 +166,8 @@ pub struct Inherited {
     pub ssthresh: u32,
     /// SRTT, if it was measured.
     pub srtt: Option<Duration>,
+    /// The smallest round-trip time of late, if it was measured.
+    pub min_rtt: Option<Duration>,
     /// Octets delivered since the connection began ([`AckSample::delivered_total`]).
     pub delivered_total: u64,
 }

@@ -31,6 +31,7 @@ impl Connection {
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             srtt: self.recovery.srtt(),
+            min_rtt: self.recovery.min_rtt(),
             delivered_total: self.recovery.delivered(),
         };
         self.build_controller(now, Some(inherited));

@@ -222,6 +222,11 @@ impl LossRecovery {
         self.rtt.srtt()
     }
 
+    /// The smallest round-trip time of late, if it was measured.
+    pub(crate) fn min_rtt(&self) -> Option<Duration> {
+        self.min_rtt.get()
+    }
+
     /// RTTVAR.
     pub(crate) fn rttvar(&self) -> Duration {
         self.rtt.rttvar()

@@ -107,7 +107,11 @@ impl Bbr {
             mss,
             initial_cwnd,
             pacing_rate: initial_rate(cwnd, srtt),
-            model: Model::new(now, delivered, MinRtt::new(now, srtt)),
+            model: Model::new(
+                now,
+                delivered,
+                MinRtt::new(now, inherited.and_then(|from| from.min_rtt)),
+            ),
             full_pipe: FullPipe::default(),
             cycle: Cycle::new(now),
             prior_cwnd: 0,

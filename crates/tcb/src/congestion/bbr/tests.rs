@@ -354,7 +354,8 @@ fn after_an_idle_time_it_goes_on_at_the_rate_of_the_path() {
 #[test]
 fn a_controller_that_takes_over_begins_with_the_window_and_the_round_trip() {
     let srtt = Some(Duration::from_millis(100));
-    let inherited = Inherited { cwnd: 50_000, ssthresh: 9_000, srtt, delivered_total: 1 << 40 };
+    let inherited =
+        Inherited { cwnd: 50_000, ssthresh: 9_000, srtt, min_rtt: srtt, delivered_total: 1 << 40 };
     let start = Beginning { inherited: Some(inherited), ..beginning(MSS) };
     let controller = Bbr::FACTORY.build(&start);
     assert_eq!((controller.name(), controller.cwnd()), ("bbr", 50_000));

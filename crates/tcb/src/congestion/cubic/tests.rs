@@ -13,7 +13,8 @@ fn cubic() -> Cubic {
 
 /// One that goes on from a window of `cwnd` octets, in congestion avoidance from the next loss on.
 fn inheriting(cwnd: u32) -> Cubic {
-    let inherited = Inherited { cwnd, ssthresh: cwnd, srtt: None, delivered_total: 0 };
+    let inherited =
+        Inherited { cwnd, ssthresh: cwnd, srtt: None, min_rtt: None, delivered_total: 0 };
     let start = Beginning { inherited: Some(inherited), ..beginning(MSS) };
     Cubic::new(&start, CubicOptions::DEFAULT)
 }

@@ -195,7 +195,8 @@ fn cwv_9_after_five_minutes_half_of_an_unused_window_is_given_up() {
 
 #[test]
 fn a_controller_that_takes_over_keeps_cwnd_and_ssthresh() {
-    let inherited = Inherited { cwnd: 33_000, ssthresh: 9_000, srtt: None, delivered_total: 0 };
+    let inherited =
+        Inherited { cwnd: 33_000, ssthresh: 9_000, srtt: None, min_rtt: None, delivered_total: 0 };
     let start = Beginning { inherited: Some(inherited), ..beginning(MSS) };
     let controller = NewReno::FACTORY.build(&start);
     assert_eq!((controller.cwnd(), controller.ssthresh()), (33_000, 9_000));
