@@ -87,6 +87,8 @@ pub struct Counters {
     pub challenge_acks: u32,
     /// Zero-window and keep-alive probes sent.
     pub probes: u32,
+    /// Tail loss probes sent, of new text or again.
+    pub loss_probes: u32,
 }
 
 /// What an endpoint counts beside its connections. Each wraps.

@@ -5,13 +5,15 @@ use crate::Instant;
 /// What a connection may be waiting for.
 ///
 /// Each has one owner that sets it and one arm in `connection/timeout.rs`. Of `Retransmit`,
-/// `Reorder`, `Persist` and `SendOverride` at most one runs (RFC 8985 §8, RACK-18; ZWP-10).
-/// TIME-WAIT is not here: it is the endpoint's.
+/// `LossProbe`, `Reorder`, `Persist` and `SendOverride` at most one runs (RFC 8985 §8, RACK-18;
+/// ZWP-10). TIME-WAIT is not here: it is the endpoint's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Timer {
     /// Something sent is unacknowledged (RFC 6298).
     Retransmit,
+    /// The last of a flight may be lost (RFC 8985 §7).
+    LossProbe,
     /// Something may be late, or lost (RFC 8985 §6.2 step 5).
     Reorder,
     /// The peer's window is closed on something to send (RFC 9293 §3.8.6.1).
@@ -32,8 +34,9 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer, in the order of their discriminants.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Retransmit,
+        Self::LossProbe,
         Self::Reorder,
         Self::Persist,
         Self::SendOverride,

@@ -71,6 +71,10 @@ impl Connection {
         if !self.congestion.governs_recovery() {
             self.recovery.begin_reduction(self.congestion.ssthresh(), self.smss());
         }
+        if !self.recovery.is_in_fast_recovery() {
+            // A loss that its probe repaired, and all is acknowledged.
+            self.congestion.on_recovered(now, CongestionSignal::Loss);
+        }
         self.due.retransmit = true;
         self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
     }

@@ -27,6 +27,7 @@ impl Connection {
             let Some(timer) = self.timers.take_due(now) else { break };
             match timer {
                 Timer::Retransmit => self.on_retransmit_timeout(now),
+                Timer::LossProbe => self.on_loss_probe_timeout(now),
                 Timer::Reorder => self.on_reorder_timeout(now),
                 Timer::Persist => self.on_persist_timeout(now),
                 // SM-TIMER-7, SWS-5: what fits leaves now.
@@ -69,7 +70,7 @@ impl Connection {
             self.on_syn_timeout(now);
             return;
         }
-        self.on_loss_timer_expired();
+        self.await_poll();
         if !self.recovery.is_awaiting_ack() {
             return;
         }
@@ -84,15 +85,6 @@ impl Connection {
         }
         self.due.retransmit = true;
         self.report_r1();
-    }
-
-    /// Source: RFC 8985 §6.2 step 5 (RACK-13).
-    fn on_reorder_timeout(&mut self, now: Instant) {
-        if let Some(flight_size) = self.recovery.on_reorder_timeout(now, self.snd.nxt, self.smss())
-        {
-            self.begin_recovery(now, flight_size);
-        }
-        self.arm_loss_timer();
     }
 
     /// The SYN, or SYN-ACK, went unanswered (SM-TIMER-2, SM-TIMER-3; MUST-22, MUST-23, OPEN-14).

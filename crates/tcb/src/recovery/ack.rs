@@ -9,6 +9,7 @@ use super::duplicate_ack::DUPLICATES_FOR_LOSS;
 use super::episode::{BegunWith, Episode};
 use super::prr::{Progress, PrrAck};
 use super::rack::Sign;
+use super::tlp::Probing;
 use super::{Detector, LossRecovery};
 use crate::Instant;
 use crate::congestion::{AckSample, CongestionSignal};
@@ -23,7 +24,7 @@ pub(crate) struct AckArrival<'a> {
     pub(crate) nxt: SeqNum,
     /// The SACK blocks, if SACK is in use.
     pub(crate) sack: Option<&'a [SeqRange]>,
-    /// Whether it is a duplicate ACK by RFC 5681 §2 (CC-14), to be used without SACK.
+    /// Whether it would be a duplicate ACK by RFC 5681 §2 (CC-14) if anything were outstanding.
     pub(crate) is_duplicate: bool,
     /// When the segment was sent that its timestamp echo names, to a tick of the timestamp clock.
     pub(crate) echoed_at: Option<Instant>,
@@ -53,6 +54,7 @@ struct Before {
     /// SND.NXT - SND.UNA.
     outstanding: u32,
     sacked: u32,
+    is_awaiting_ack: bool,
 }
 
 impl LossRecovery {
@@ -63,7 +65,8 @@ impl LossRecovery {
         let una = self.sent.first().map_or(arrival.ack, |record| record.range.start);
         let outstanding = arrival.nxt.saturating_since(una);
         let (in_flight, sacked) = (self.in_flight(), self.sent.sacked());
-        let before = Before { una, in_flight, outstanding, sacked };
+        let is_awaiting_ack = self.is_awaiting_ack();
+        let before = Before { una, in_flight, outstanding, sacked, is_awaiting_ack };
         let delivered = self.deliver(&arrival);
         let rtt = self.measure(&arrival, &delivered, &before);
         let advanced = delivered.acked > 0;
@@ -107,7 +110,7 @@ impl LossRecovery {
             echoed_at: arrival.echoed_at,
             min_rtt: self.min_rtt.get(),
             fack: match &self.detector {
-                Detector::Rack(rack) => rack.fack(),
+                Detector::Rack { rack, .. } => rack.fack(),
                 Detector::Duplicates(_) => arrival.ack,
             },
         });
@@ -150,6 +153,9 @@ impl LossRecovery {
         let expected = before.outstanding.div_ceil(arrival.mss.saturating_mul(2).max(1));
         self.rtt.on_sample(rtt, expected);
         self.backoff.on_sample();
+        if let Detector::Rack { probe, .. } = &mut self.detector {
+            probe.on_measured();
+        }
         Some(newest.unwrap_or(rtt))
     }
 
@@ -161,25 +167,39 @@ impl LossRecovery {
         before: &Before,
         recovered: Option<CongestionSignal>,
     ) -> Option<u32> {
-        if let Detector::Rack(rack) = &mut self.detector {
-            let sign = if arrival.is_duplicate_report() {
-                Sign::Duplicate
-            } else {
-                recovered.map_or(Sign::None, |_| Sign::Recovered)
-            };
-            rack.on_delivered(arrival.now, delivered);
-            rack.adapt(arrival.ack, arrival.nxt, sign);
-            let flight_size = rack.flight_size(before.una, arrival.nxt);
-            let begun_with = before.begun_with(delivered);
-            let found = self.detect_by_time(arrival.now, arrival.nxt, begun_with);
-            let lost = found.then_some(flight_size);
-            let is_disordered = self.sent.sacked() > 0;
-            if let Detector::Rack(rack) = &mut self.detector {
-                rack.limit_flight(arrival.ack, arrival.nxt, is_disordered);
-            }
-            return lost;
+        let Detector::Rack { rack, probe } = &mut self.detector else {
+            return self.detect_by_duplicates(arrival, delivered, before);
+        };
+        let sign = if arrival.duplicate_report().is_some() {
+            Sign::Duplicate
+        } else {
+            recovered.map_or(Sign::None, |_| Sign::Recovered)
+        };
+        rack.on_delivered(arrival.now, delivered);
+        rack.adapt(arrival.ack, arrival.nxt, sign);
+        let flight_size = rack.flight_size(before.una, arrival.nxt);
+        let probing = probe.on_ack(arrival);
+        let begun_with = before.begun_with(delivered);
+        let mut begins = self.detect_by_time(arrival.now, arrival.nxt, begun_with);
+        if probing == Probing::Repaired && self.episode.is_open() {
+            begins = true;
+            self.begin_for_probe(arrival.nxt, begun_with);
         }
-        self.detect_by_duplicates(arrival, delivered, before)
+        let is_disordered = self.sent.sacked() > 0;
+        if let Detector::Rack { rack, .. } = &mut self.detector {
+            rack.limit_flight(arrival.ack, arrival.nxt, is_disordered);
+        }
+        begins.then_some(flight_size)
+    }
+
+    /// A loss probe repaired a loss: congestion it was all the same, and if anything is in flight
+    /// the rate comes down as in any fast recovery.
+    ///
+    /// Source: RFC 8985 §7.4.2 (TLP-13); RFC 9937 §6 (PRR-11).
+    fn begin_for_probe(&mut self, nxt: SeqNum, begun_with: BegunWith) {
+        if !self.sent.is_empty() {
+            self.begin_fast(nxt, begun_with);
+        }
     }
 
     /// Without SACK: counts duplicate ACKs, or takes a partial ACK for a sign of the next loss.
@@ -198,7 +218,8 @@ impl LossRecovery {
                 duplicates.on_partial_ack(acked, arrival.mss);
                 self.sent.lose_first_segment();
             }
-            Episode::Fast(_) | Episode::Open if arrival.is_duplicate => {
+            // The answers to window probes are no sign of loss (ZWP-3, ZWP-8).
+            Episode::Fast(_) | Episode::Open if arrival.is_duplicate && before.is_awaiting_ack => {
                 duplicates.on_duplicate(arrival.mss, before.outstanding);
             }
             Episode::Open | Episode::Timeout { .. } if acked > 0 => duplicates.reset(),
@@ -258,7 +279,7 @@ impl LossRecovery {
     fn keep_up_with(&mut self, una: SeqNum) {
         self.recover = self.recover.max(una - 1);
         self.cwnd_limited = self.cwnd_limited.max(una);
-        if let Detector::Rack(rack) = &mut self.detector {
+        if let Detector::Rack { rack, .. } = &mut self.detector {
             rack.keep_up_with(una);
         }
     }
@@ -273,13 +294,14 @@ impl Before {
 }
 
 impl AckArrival<'_> {
-    /// Whether its first SACK block is a D-SACK: below the ACK, or within the second block.
+    /// Its first SACK block if that is a D-SACK: below the ACK, or within the second block.
     ///
     /// Source: RFC 2883 §5 (DSACK-4).
-    fn is_duplicate_report(&self) -> bool {
+    pub(super) fn duplicate_report(&self) -> Option<SeqRange> {
         let blocks = self.sack.unwrap_or_default();
-        let Some(first) = blocks.first().filter(|first| !first.is_empty()) else { return false };
-        first.end <= self.ack || blocks.get(1).is_some_and(|second| second.contains_range(*first))
+        let first = *blocks.first().filter(|first| !first.is_empty())?;
+        let is_within = |second: &SeqRange| second.contains_range(first);
+        (first.end <= self.ack || blocks.get(1).is_some_and(is_within)).then_some(first)
     }
 }
 

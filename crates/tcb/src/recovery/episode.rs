@@ -69,6 +69,11 @@ impl Episode {
 }
 
 impl LossRecovery {
+    /// Whether fast recovery is under way.
+    pub(crate) fn is_in_fast_recovery(&self) -> bool {
+        self.episode.is_fast()
+    }
+
     /// cwnd while the rate is being reduced; otherwise the controller's holds.
     ///
     /// Source: RFC 9937 §6.2 (PRR-9, PRR-12).
@@ -85,7 +90,8 @@ impl LossRecovery {
     /// Source: RFC 9937 §6.1, §6.2 (PRR-1, PRR-8).
     pub(crate) fn begin_reduction(&mut self, ssthresh: u32, mss: u32) {
         let in_flight = self.in_flight();
-        let (Episode::Fast(fast), Detector::Rack(_)) = (&mut self.episode, &self.detector) else {
+        let (Episode::Fast(fast), Detector::Rack { .. }) = (&mut self.episode, &self.detector)
+        else {
             return;
         };
         let BegunWith { recover_flight, delivered } = fast.begun_with;
@@ -104,6 +110,9 @@ impl LossRecovery {
     /// Source: RFC 6582 §3.2 step 2 (NR-2); RFC 6675 §5 (SACK-20); RFC 8985 §6.2 (RACK-16).
     pub(super) fn begin_fast(&mut self, nxt: SeqNum, begun_with: BegunWith) {
         self.recover = nxt;
+        if let Detector::Rack { probe, .. } = &mut self.detector {
+            probe.reset();
+        }
         self.episode = Episode::Fast(Box::new(FastRecovery {
             point: nxt,
             has_partial_ack: false,

@@ -18,6 +18,7 @@ mod rtt;
 mod scoreboard;
 mod sent;
 mod timeout;
+mod tlp;
 
 use core::time::Duration;
 
@@ -32,6 +33,7 @@ pub(crate) use rto::RtoBounds;
 use rtt::RttEstimator;
 use sent::SentQueue;
 use synack_wire::{SeqNum, SeqRange};
+use tlp::TailProbe;
 
 use crate::Instant;
 
@@ -62,8 +64,8 @@ pub(crate) struct LossRecovery {
 enum Detector {
     /// By duplicate ACKs: the peer knows no SACK (RFC 6582).
     Duplicates(DuplicateAcks),
-    /// By time (RFC 8985, RACK-1).
-    Rack(Rack),
+    /// By time, and at the tail of a flight by a probe (RFC 8985, RACK-1, TLP-1).
+    Rack { rack: Rack, probe: TailProbe },
 }
 
 /// What the handshake settled about recovery.
@@ -104,7 +106,11 @@ impl LossRecovery {
         }
         self.backoff.on_established(timed_out);
         if sack {
-            self.detector = Detector::Rack(Rack::new(self.recover, rtt));
+            let mut probe = TailProbe::default();
+            if rtt.is_some() {
+                probe.on_measured();
+            }
+            self.detector = Detector::Rack { rack: Rack::new(self.recover, rtt), probe };
         }
     }
 
@@ -168,7 +174,7 @@ impl LossRecovery {
     /// Source: RFC 6675 §4 (SACK-14); RFC 8985 §9.2 (RACK-20); RFC 5681 §3.2 (CC-17) without SACK.
     pub(crate) fn in_flight(&self) -> u32 {
         match &self.detector {
-            Detector::Rack(_) => self.sent.pipe(),
+            Detector::Rack { .. } => self.sent.pipe(),
             Detector::Duplicates(duplicates) => {
                 self.sent.pipe().saturating_sub(duplicates.credit())
             }

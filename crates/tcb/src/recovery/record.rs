@@ -76,6 +76,13 @@ impl SentRecord {
         }
     }
 
+    /// Where the first of its segments begins that lies at or above `seq`; its end if none does.
+    pub(super) fn segment_from(&self, seq: SeqNum) -> SeqNum {
+        let segment = u32::from(self.segment_len);
+        let from = seq.saturating_since(self.range.start).next_multiple_of(segment);
+        self.range.start + from.min(self.range.len())
+    }
+
     /// How many segments it stands for.
     pub(super) fn segments(&self) -> u32 {
         self.range.len().div_ceil(u32::from(self.segment_len))

@@ -77,7 +77,7 @@ fn nanos(duration: Duration) -> u64 {
 /// RTO before the first sample (RFC 6298 §2.1, RTO-1).
 pub(crate) const INITIAL: Duration = Duration::from_secs(1);
 /// G: what the timers of the callers resolve (RTO-10).
-const GRANULARITY: Duration = Duration::from_millis(1);
+pub(super) const GRANULARITY: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {

@@ -76,8 +76,7 @@ impl SentQueue {
 /// The part of `record` that `block` covers in whole segments.
 fn whole_segments(record: &SentRecord, block: SeqRange) -> SeqRange {
     let segment = u32::from(record.segment_len);
-    let from = block.start.saturating_since(record.range.start).next_multiple_of(segment);
-    let start = record.range.start + from.min(record.range.len());
+    let start = record.segment_from(block.start);
     if block.end >= record.range.end {
         return SeqRange::new(start, record.range.end);
     }

@@ -244,28 +244,43 @@ impl SentQueue {
         }
     }
 
-    /// The last segment of all, if it is in flight: what a loss probe sends again.
-    #[allow(dead_code, reason = "its caller, the loss probe, comes next")]
-    pub(crate) fn last_segment(&self) -> Option<SeqRange> {
-        let last = self.record(self.order.back()?.key);
-        let segment = u32::from(last.segment_len).clamp(1, last.range.len());
-        let before = (last.range.len() - 1) / segment * segment;
-        let range = SeqRange::new(last.range.start + before, last.range.end);
-        (last.fate == Fate::InFlight).then_some(range)
+    /// What a loss probe sends again: the last segment, or the end of it, and as many small ones
+    /// before it as fit `len_max` with it. `None` if the last is not in flight.
+    pub(crate) fn tail(&self, len_max: u32) -> Option<SeqRange> {
+        let mut tail = SeqRange::new(self.end, self.end);
+        for place in self.order.iter().rev() {
+            let record = self.record(place.key);
+            if record.fate != Fate::InFlight {
+                break;
+            }
+            let lowest = self.end - (self.end - record.range.start).min(len_max);
+            tail.start = record.segment_from(lowest);
+            if tail.is_empty() {
+                // One segment that is longer than one may be now.
+                tail.start = lowest;
+            }
+            if tail.start != record.range.start {
+                break;
+            }
+        }
+        (!tail.is_empty()).then_some(tail)
     }
 
-    /// Records that a loss probe sent the [`last_segment`](Self::last_segment) again.
-    #[allow(dead_code, reason = "its caller, the loss probe, comes next")]
-    pub(crate) fn on_probed(&mut self, now: Instant) {
-        let Some(range) = self.last_segment() else { return };
-        let (_, key) = self.isolate(self.order.len() - 1, range);
-        // To the back of those in flight: it is the newest of them now.
+    /// Records that a loss probe sent the [`tail`](Self::tail) again.
+    pub(crate) fn on_probed(&mut self, now: Instant, tail: SeqRange) {
         let nth = self.next_nth();
-        self.set_fate(key, Fate::InFlight);
-        self.change(key, |record| {
-            record.again = Again::Probed;
-            (record.sent_at, record.nth) = (now, nth);
-        });
+        let mut index = self.index_of(tail.start);
+        while let Some(place) = self.order.get(index).copied() {
+            let part = self.record(place.key).range.intersection(tail);
+            let (at, key) = self.isolate(index, part);
+            // To the back of those in flight: it is the newest of them now.
+            self.set_fate(key, Fate::InFlight);
+            self.change(key, |record| {
+                record.again = Again::Probed;
+                (record.sent_at, record.nth) = (now, nth);
+            });
+            index = at + 1;
+        }
     }
 
     /// Takes back that what was sent since `since` left when it was polled: it left at `now`.

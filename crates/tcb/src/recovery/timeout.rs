@@ -54,7 +54,7 @@ impl LossRecovery {
         nxt: SeqNum,
         mss: u32,
     ) -> Option<u32> {
-        let Detector::Rack(rack) = &self.detector else { return None };
+        let Detector::Rack { rack, .. } = &self.detector else { return None };
         let una = self.sent.first()?.range.start;
         let flight_size = rack.flight_size(una, nxt);
         let in_flight_before = self.in_flight();
@@ -73,7 +73,7 @@ impl LossRecovery {
     ///
     /// Source: RFC 8985 §6.2 step 5 (RACK-13).
     pub(crate) fn reorder_deadline(&self) -> Option<Instant> {
-        let Detector::Rack(rack) = &self.detector else { return None };
+        let Detector::Rack { rack, .. } = &self.detector else { return None };
         let window = rack.window(self.window_inputs());
         self.sent.overdue().map(|record| rack.lost_at(record, window))
     }
@@ -99,7 +99,7 @@ impl LossRecovery {
 
     /// Takes what is overdue for lost. Returns whether anything was.
     fn lose_overdue(&mut self, now: Instant) -> bool {
-        let Detector::Rack(rack) = &self.detector else { return false };
+        let Detector::Rack { rack, .. } = &self.detector else { return false };
         let lost_before = self.sent.lost();
         let window = rack.window(self.window_inputs());
         self.sent.lose_oldest_while(|record| {
@@ -118,7 +118,8 @@ impl LossRecovery {
                 duplicates.reset();
                 self.sent.judge_all(|_| Fate::Lost);
             }
-            Detector::Rack(rack) => {
+            Detector::Rack { rack, probe } => {
+                probe.reset();
                 let window = rack.window(inputs);
                 let rack = *rack;
                 self.sent.judge_all(|record| {

@@ -24,6 +24,7 @@ mod simulated;
 mod small_segments;
 #[path = "../support/mod.rs"]
 mod support;
+mod tail_loss;
 mod timestamps;
 mod transfers;
 mod urgent;

@@ -133,6 +133,7 @@ fn owes_without_timer(internals: &Internals, is_detached: bool) -> bool {
         | State::LastAck => {
             let sending = [
                 Timer::Retransmit,
+                Timer::LossProbe,
                 Timer::Reorder,
                 Timer::Persist,
                 Timer::SendOverride,

@@ -5,6 +5,7 @@ use synack_wire::SeqNum;
 use super::{Arrival, Connection, Scope, State};
 use crate::Instant;
 use crate::connection::StateEvent;
+use crate::connection::output::Probe;
 use crate::drop_reason::DropReason;
 use crate::error::CloseReason;
 use crate::event::Events;
@@ -105,19 +106,18 @@ impl Connection {
             self.release_acked(now, ack);
         }
         if outcome.restart_timer {
+            self.due.probe = self.due.probe.filter(|probe| *probe != Probe::Tail);
             self.restart_loss_timer(now);
         } else {
-            self.arm_loss_timer();
+            self.on_unmoved_ack();
         }
     }
 
-    /// Without SACK, what RFC 5681 §2 calls a duplicate ACK: something is outstanding, no text, SYN
-    /// or FIN, the same ACK, the same window (CC-14, TRAP-39). The octet of a window probe is not
-    /// outstanding: the answers to probes are no sign of loss (ZWP-3, ZWP-8). Nor is a probe of our
-    /// own closed window one, whose text was taken off.
+    /// What RFC 5681 §2 calls a duplicate ACK, if anything is outstanding: no text, SYN or FIN, the
+    /// same ACK, the same window (CC-14, TRAP-39). A probe of our own closed window, whose text was
+    /// taken off, is none.
     fn is_duplicate_ack(&self, arrival: &Arrival<'_>, ack: SeqNum) -> bool {
-        self.recovery.is_awaiting_ack()
-            && arrival.scope == Scope::All
+        arrival.scope == Scope::All
             && arrival.len == 0
             && ack == self.snd.una
             && arrival.wnd == self.snd.wnd

@@ -5,6 +5,7 @@ mod hold;
 mod packet;
 mod probe;
 mod segmentize;
+mod tail_probe;
 
 pub(super) use hold::Hold;
 pub(super) use probe::Probe;
@@ -136,7 +137,7 @@ impl Connection {
         if self.recovery.is_awaiting_ack() {
             self.timers.stop(Timer::Persist);
             self.timers.stop(Timer::SendOverride);
-            self.start_loss_timer(now);
+            self.keep_loss_timer(now);
             return;
         }
         if self.snd.is_syn_acked() {

@@ -1,4 +1,4 @@
-//! Probes: of a closed window, and of a silent peer.
+//! Probes: of a closed window, of a silent peer, and of the tail of a flight.
 
 use synack_wire::{Flags, SeqRange, TcpPacket};
 
@@ -13,6 +13,8 @@ pub(in crate::connection) enum Probe {
     Window,
     /// Of an idle peer, without text (RFC 9293 §3.8.4).
     KeepAlive,
+    /// Of the last segment of a flight (RFC 8985 §7).
+    Tail,
 }
 
 impl Connection {
@@ -27,6 +29,14 @@ impl Connection {
                 packet?
             }
             Probe::KeepAlive => self.keep_alive_probe(now),
+            Probe::Tail => {
+                let Some(packet) = self.tail_probe(now) else {
+                    self.arm_send_timers(now);
+                    return None;
+                };
+                self.counters.loss_probes = self.counters.loss_probes.wrapping_add(1);
+                return Some(packet);
+            }
         };
         self.counters.probes = self.counters.probes.wrapping_add(1);
         Some(packet)

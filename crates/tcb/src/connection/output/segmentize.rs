@@ -5,6 +5,7 @@ use core::num::NonZeroU16;
 use synack_wire::{Flags, Options, SeqRange, TcpPacket};
 
 use super::super::Connection;
+use super::super::loss_timers::Left;
 use super::TransmitLimits;
 use super::hold::{Held, HoldInputs};
 use crate::Instant;
@@ -17,9 +18,9 @@ pub(super) struct TextPlan {
     /// Text in it.
     pub(super) len: u32,
     /// Text in each segment of it.
-    mss: u32,
+    pub(super) mss: u32,
     /// Whether the FIN rides on it.
-    fin: bool,
+    pub(super) fin: bool,
     /// Why it must wait, if it must.
     pub(super) held: Option<Wait>,
 }
@@ -73,7 +74,7 @@ impl Connection {
             // RTO-11. Without SACK the timer runs on, so that a long recovery ends (NR-5).
             self.restart_loss_timer(now);
         }
-        self.start_send_timers(now);
+        self.start_send_timers(now, Left::Again);
         self.text_packet(range, mss, options)
     }
 
@@ -181,7 +182,7 @@ impl Connection {
         self.hold.on_sent(plan.len, plan.mss, range.end);
         self.tell_sent(now, range.len());
         self.recovery.on_sent(now, range, plan.mss, Sent::Segment);
-        self.start_send_timers(now);
+        self.start_send_timers(now, Left::New);
         self.text_packet(range, plan.mss, options)
     }
 
@@ -189,7 +190,7 @@ impl Connection {
     /// send buffer.
     ///
     /// Source: RFC 9293 §3.9.1.2 (MUST-61, SHLD-27).
-    fn text_packet(&mut self, range: SeqRange, mss: u32, options: Options) -> TcpPacket {
+    pub(super) fn text_packet(&mut self, range: SeqRange, mss: u32, options: Options) -> TcpPacket {
         let mut control = Flags::NONE;
         let fin = self.snd.fin.filter(|fin| range.contains(*fin));
         if fin.is_some() {
@@ -211,11 +212,11 @@ impl Connection {
 
     /// Text leaves: the retransmission timer runs, and neither persist nor override does
     /// (RFC 6298 §5.1, RTO-12; ZWP-10).
-    fn start_send_timers(&mut self, now: Instant) {
+    pub(super) fn start_send_timers(&mut self, now: Instant, left: Left) {
         self.waiting.sent_at = now;
         self.timers.stop(Timer::Persist);
         self.timers.stop(Timer::SendOverride);
-        self.start_loss_timer(now);
+        self.on_left(now, left);
     }
 }
 

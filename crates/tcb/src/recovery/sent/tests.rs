@@ -93,18 +93,39 @@ fn what_was_sent_first_is_lost_first_and_sent_again_in_the_order_of_the_numbers(
 fn tlp_14_a_probe_is_in_flight_beside_what_it_repeats() {
     let mut queue = SentQueue::default();
     queue.push(at(1), range(0, 250), 100, Sent::Segment);
-    assert_eq!(queue.last_segment(), Some(range(200, 250)));
-    queue.on_probed(at(9));
+    assert_eq!(queue.tail(100), Some(range(200, 250)));
+    queue.on_probed(at(9), range(200, 250));
     queue.check();
     assert_eq!((queue.pipe(), queue.len()), (300, 2));
-    queue.on_probed(at(10));
+    queue.on_probed(at(10), range(200, 250));
     assert_eq!(queue.pipe(), 300, "not three times");
     // RACK-3: it was sent at 10 ms.
     lose_sent_before(&mut queue, 10);
     assert_eq!((queue.pipe(), queue.lost()), (100, 200));
     lose_sent_before(&mut queue, 11);
     assert_eq!((queue.pipe(), queue.lost()), (0, 250));
-    assert_eq!(queue.last_segment(), None, "it is to be sent again anyway");
+    assert_eq!(queue.tail(100), None, "it is to be sent again anyway");
+}
+
+#[test]
+fn tlp_9_the_tail_is_the_last_segment_and_small_ones_that_fit_with_it() {
+    for (case, lens, len_max, tail) in [
+        ("the last of one packet", &[(250, 100)][..], 100, Some(range(200, 250))),
+        ("the end of a segment that is too long now", &[(300, 100)], 80, Some(range(220, 300))),
+        ("small ones", &[(100, 100), (30, 100), (20, 100)], 60, Some(range(100, 150))),
+        ("text and a FIN", &[(200, 100), (1, 100)], 101, Some(range(100, 201))),
+        ("a FIN for which there is no room", &[(100, 100), (1, 100)], 100, Some(range(100, 101))),
+        ("text and a FIN in one packet", &[(201, 100)], 101, Some(range(100, 201))),
+        ("nothing", &[], 100, None),
+    ] {
+        let mut queue = SentQueue::default();
+        let mut from = 0;
+        for (len, segment_len) in lens {
+            queue.push(at(1), range(from, from + len), *segment_len, Sent::Segment);
+            from += len;
+        }
+        assert_eq!(queue.tail(len_max), tail, "{case}");
+    }
 }
 
 #[test]
@@ -164,7 +185,7 @@ enum Step {
     LoseFirst,
     Judge(u64),
     Retransmit(u32),
-    Probe,
+    Probe(u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -176,7 +197,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::LoseFirst),
         1 => (0..20u64).prop_map(Step::Judge),
         2 => (1..70u32).prop_map(Step::Retransmit),
-        1 => Just(Step::Probe),
+        1 => (1..40u32).prop_map(Step::Probe),
     ]
 }
 
@@ -283,10 +304,10 @@ proptest! {
                     }
                     queue.on_retransmitted(now, range, len);
                 }
-                Step::Probe => {
-                    let last = queue.last_segment();
-                    queue.on_probed(now);
-                    let Some(range) = last else { continue };
+                Step::Probe(len) => {
+                    let Some(range) = queue.tail(len) else { continue };
+                    prop_assert!(range.len() <= len);
+                    queue.on_probed(now, range);
                     prop_assert_eq!(range.end, nxt);
                     for cell in &mut cells[(range.start - una) as usize..] {
                         prop_assert_eq!(cell.fate, Fate::InFlight);
