@@ -1,4 +1,4 @@
-//! `own_congestion` lets four controllers send, and a fifth take over from another.
+//! `own_congestion` lets four controllers send, and its own take over from another.
 //! Every one is named with what it reached; the figures are the machine's.
 
 use crate::process::{Process, example};
