@@ -83,6 +83,18 @@ pub enum SynCookies {
     Always,
 }
 
+/// Whether routers may mark packets instead of dropping them (RFC 3168, ECN-19).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum EcnPolicy {
+    /// Never.
+    Off,
+    /// If the peer asks for it.
+    #[default]
+    WhenAsked,
+    /// Opening connections, it is asked for; and as above.
+    Ask,
+}
+
 /// What holds for one connection; any of it may be changed while it lives.
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
@@ -137,6 +149,9 @@ pub struct ConnectionConfig {
     pub window_scaling: bool,
     /// Whether SACK is offered and accepted (RFC 2018 §2). On.
     pub sack: bool,
+    /// Whether ECN is asked for and agreed to (RFC 3168). If the peer asks for it, by default
+    /// (DEC-14).
+    pub ecn: EcnPolicy,
     /// Whether soft errors are reported (RFC 9293 §3.9.1.8, SHLD-20). On.
     pub soft_errors: bool,
     /// Differentiated services code point of every packet, 6 bits (MUST-48). 0.
@@ -175,6 +190,7 @@ impl Default for ConnectionConfig {
             timestamps: true,
             window_scaling: true,
             sack: true,
+            ecn: EcnPolicy::WhenAsked,
             soft_errors: true,
             dscp: 0,
             hop_limit: 64,

@@ -55,6 +55,8 @@ pub struct ConnectionInfo {
     pub timestamps: bool,
     /// Whether SACK is in use.
     pub sack: bool,
+    /// Whether ECN is in use.
+    pub ecn: bool,
     /// Differentiated services code point.
     pub dscp: u8,
     /// User timeout in force.
@@ -89,6 +91,10 @@ pub struct Counters {
     pub probes: u32,
     /// Tail loss probes sent, of new text or again.
     pub loss_probes: u32,
+    /// Segments of text that routers marked on their way to us (RFC 3168).
+    pub marks_in: u32,
+    /// Reductions of the window because routers marked what we sent.
+    pub mark_reductions: u32,
 }
 
 /// What an endpoint counts beside its connections. Each wraps.

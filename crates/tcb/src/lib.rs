@@ -145,7 +145,8 @@ mod time;
 mod timers;
 
 pub use config::{
-    BUFFER_LEN_MAX, ConnectionConfig, EndpointConfig, KeepAlive, ListenerConfig, Nagle, SynCookies,
+    BUFFER_LEN_MAX, ConnectionConfig, EcnPolicy, EndpointConfig, KeepAlive, ListenerConfig, Nagle,
+    SynCookies,
 };
 #[doc(hidden)]
 pub use connection::Internals;

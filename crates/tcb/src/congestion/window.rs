@@ -51,6 +51,7 @@ pub(crate) struct Window {
 /// What a reduction found. Units: octets.
 #[derive(Clone, Copy, Debug)]
 struct Prior {
+    signal: CongestionSignal,
     cwnd: u32,
     ssthresh: u32,
     flight_size: u32,
@@ -126,7 +127,8 @@ impl Window {
     /// RFC 3168 §6.1.2; RFC 7661 §4.4.1 (CWV-6).
     pub(crate) fn reduce(&mut self, event: &CongestionEvent, factor: Fraction) {
         let flight_size = event.flight_size.min(CWND_MAX);
-        self.prior = Some(Prior { cwnd: self.cwnd, ssthresh: self.ssthresh, flight_size });
+        let (signal, cwnd, ssthresh) = (event.signal, self.cwnd, self.ssthresh);
+        self.prior = Some(Prior { signal, cwnd, ssthresh, flight_size });
         self.slow_start.end();
         self.restart.on_loss(flight_size);
         let unused = match &mut self.validation {
@@ -163,14 +165,17 @@ impl Window {
         }
     }
 
-    /// Undoes the last reduction. Returns whether there was anything to undo.
+    /// Undoes the last reduction, if it was by the same signal: what a mark told is true whatever
+    /// became of a loss. Returns whether there was anything to undo.
     ///
     /// After a timeout ssthresh is at least FlightSize as it was then, and cwnd what is in flight
     /// and no burst more; otherwise both are as they were, unless cwnd got there by itself.
     ///
     /// Source: RFC 4015 §3 (FRTO-8); RFC 9438 §4.9.2 (CUBIC-18).
     pub(crate) fn undo(&mut self, event: &SpuriousEvent) -> bool {
-        let Some(prior) = self.prior.take() else { return false };
+        let Some(prior) = self.prior.take_if(|prior| prior.signal == event.signal) else {
+            return false;
+        };
         if event.signal == CongestionSignal::Timeout {
             let burst = event.acked_bytes.min(initial_window(self.mss));
             let cwnd = event.flight_size.saturating_add(burst);

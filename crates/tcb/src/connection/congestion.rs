@@ -49,25 +49,33 @@ impl Connection {
         self.timers.stop(Timer::Pacing);
     }
 
-    /// Tells the controller what loss recovery found in an ACK.
-    pub(super) fn tell_congestion(&mut self, now: Instant, outcome: &AckOutcome) {
+    /// Tells the controller what an ACK says of losses.
+    pub(super) fn tell_losses(&mut self, now: Instant, outcome: &AckOutcome) {
         if let Some(signal) = outcome.recovered {
             self.congestion.on_recovered(now, signal);
         }
         if let Some(flight_size) = outcome.lost {
             self.begin_recovery(now, flight_size);
         }
-        if let Some(sample) = &outcome.sample {
-            let paced = self.pacing_rate().is_some();
-            self.congestion.on_ack(&AckSample { paced, ..*sample });
-        }
+    }
+
+    /// Tells the controller what an ACK acknowledged. cwnd does not grow by one that echoes a mark
+    /// (ECN-12).
+    pub(super) fn tell_acknowledged(&mut self, outcome: &AckOutcome, is_echo: bool) {
+        let Some(sample) = &outcome.sample else { return };
+        let paced = self.pacing_rate().is_some();
+        let in_recovery = sample.in_recovery || is_echo;
+        self.congestion.on_ack(&AckSample { paced, in_recovery, ..*sample });
     }
 
     /// Fast recovery begins, while `flight_size` octets were unacknowledged.
     pub(super) fn begin_recovery(&mut self, now: Instant, flight_size: u32) {
         // What Limited Transmit sent, however long reordering lasted, does not count (CC-15).
         let flight_size = flight_size.min(self.congestion.cwnd());
-        self.signal_congestion(now, CongestionSignal::Loss, flight_size);
+        // ECN-12: once a window; but a controller that governs recovery must know of it.
+        if self.congestion.governs_recovery() || !self.is_reduced_by_mark() {
+            self.signal_congestion(now, CongestionSignal::Loss, flight_size);
+        }
         if !self.congestion.governs_recovery() {
             self.recovery.begin_reduction(self.congestion.ssthresh(), self.smss());
         }
@@ -86,6 +94,7 @@ impl Connection {
         signal: CongestionSignal,
         flight_size: u32,
     ) {
+        self.owe_cwr();
         let in_flight = self.recovery.in_flight();
         self.congestion.on_congestion(&CongestionEvent { now, signal, flight_size, in_flight });
     }
@@ -112,10 +121,11 @@ impl Connection {
         Some(pacing::rate_of_window(cwnd, ssthresh, srtt))
     }
 
-    /// What may leave in one packet: no more than a quantum of the pacing (PACE-3).
+    /// What may leave in one packet: no more than a quantum of the pacing (PACE-3), and a segment
+    /// if that is to say CWR (ECN-13).
     pub(super) fn paced(&self, limits: TransmitLimits) -> TransmitLimits {
-        if limits == TransmitLimits::SINGLE {
-            return limits;
+        if limits == TransmitLimits::SINGLE || self.is_cwr_due() {
+            return TransmitLimits::SINGLE;
         }
         let Some(rate) = self.pacing_rate() else { return limits };
         let quantum = pacing::quantum(rate, self.smss());

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use synack_wire::{Flags, IpFields, Segment, SeqNum, TcpPacket};
 
+use super::ecn::{EcnOffer, EcnState, EcnUse};
 use super::keep_alive::KeepAliveState;
 use super::loss_timers::LossDeadlines;
 use super::negotiate::{Offer, answer, offer};
@@ -53,6 +54,8 @@ pub(super) struct Handshake {
     pub(super) timed_out: bool,
     /// What it says, once that is settled.
     offer: Option<Offer>,
+    /// What it said of ECN.
+    pub(super) ecn_offer: EcnOffer,
     /// Text and FIN that came with the SYN of a simultaneous open: kept until ESTABLISHED
     /// (SM-SYNSENT-8).
     pub(super) pending: Option<Box<Segment>>,
@@ -89,12 +92,14 @@ impl SynRecord {
         syn: &Segment,
         config: &ConnectionConfig,
     ) -> Self {
-        let is_ipv6 = identity.path.is_ipv6();
+        let (offer, is_ipv6) = (Offer::of(config), identity.path.is_ipv6());
+        let mut negotiated = Negotiated::from_syn(&offer, &syn.options, is_ipv6);
+        negotiated.ecn = EcnUse::of_syn(offer.ecn, syn.control);
         Self {
             identity,
             irs: syn.seq,
             window: syn.window,
-            negotiated: Negotiated::from_syn(&Offer::of(config), &syn.options, is_ipv6),
+            negotiated,
             ts_recent: syn.options.timestamps.map_or(0, |timestamps| timestamps.value),
             received_at: now,
             sent_at: None,
@@ -104,9 +109,10 @@ impl SynRecord {
         }
     }
 
-    /// The SYN-ACK leaves once more because the peer's SYN came again (OPEN-15). No answer to it
-    /// times the round trip any more (RTO-8).
-    pub(crate) fn sent_again(&mut self, now: Instant) {
+    /// The SYN-ACK leaves once more because the peer's SYN came again, with these flags (OPEN-15).
+    /// No answer to it times the round trip any more (RTO-8).
+    pub(crate) fn sent_again(&mut self, now: Instant, syn: Flags) {
+        self.negotiated.ecn = self.negotiated.ecn.after_syn_again(syn);
         self.sent_at = Some(now);
         self.is_ambiguous = true;
     }
@@ -149,7 +155,7 @@ impl SynRecord {
         let segment = Segment {
             seq: iss,
             ack: Some(self.irs + 1),
-            control: Flags::SYN,
+            control: Flags::SYN | self.negotiated.ecn.answer(),
             window: offer.window,
             options: answer(&self.negotiated, &offer, mss, timestamps),
             ..Segment::default()
@@ -226,6 +232,7 @@ impl Connection {
             recovery: LossRecovery::new(iss),
             congestion: Unopened::boxed(),
             pacer: Pacer::default(),
+            ecn: EcnState::default(),
             timers: TimerTable::default(),
             loss: LossDeadlines::default(),
             due: Obligations::default(),
@@ -238,6 +245,7 @@ impl Connection {
                 retransmissions: 0,
                 timed_out: false,
                 offer: None,
+                ecn_offer: EcnOffer::None,
                 pending: None,
             },
             user: UserSide::default(),
@@ -285,10 +293,11 @@ impl Connection {
         } else {
             offer(&offered, mss, timestamps)
         };
+        let ecn = if is_answer { self.negotiated.ecn.answer() } else { self.ecn_offer() };
         let segment = Segment {
             seq: self.snd.iss,
             ack: is_answer.then_some(self.rcv.nxt),
-            control: Flags::SYN,
+            control: Flags::SYN | ecn,
             window: offered.window,
             options,
             ..Segment::default()

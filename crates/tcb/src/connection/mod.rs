@@ -1,6 +1,7 @@
 //! One connection: its parts, and the families of its methods.
 
 mod congestion;
+mod ecn;
 mod handshake;
 mod input;
 mod internals;
@@ -18,6 +19,8 @@ mod user;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use ecn::EcnState;
+pub(crate) use ecn::EcnUse;
 pub(crate) use handshake::{Identity, SynRecord};
 pub use internals::Internals;
 use keep_alive::KeepAliveState;
@@ -93,6 +96,7 @@ pub struct Connection {
     recovery: LossRecovery,
     congestion: Box<dyn CongestionController>,
     pacer: Pacer,
+    ecn: EcnState,
     timers: TimerTable,
     loss: LossDeadlines,
     due: Obligations,

@@ -2,8 +2,9 @@
 
 use synack_wire::{Options, Timestamps};
 
+use super::ecn::EcnUse;
 use super::mtu;
-use crate::config::ConnectionConfig;
+use crate::config::{ConnectionConfig, EcnPolicy};
 use crate::recv::shift_for;
 
 /// What the handshake fixed for the life of the connection.
@@ -20,13 +21,15 @@ pub(crate) struct Negotiated {
     pub(crate) timestamps: bool,
     /// Whether SACK is in use.
     pub(crate) sack: bool,
+    /// Whether, and how, ECN is in use.
+    pub(crate) ecn: EcnUse,
 }
 
 impl Negotiated {
     /// Before the peer's SYN is known: the defaults.
     pub(crate) const fn unknown(is_ipv6: bool) -> Self {
         let send_mss = if is_ipv6 { mtu::SEND_MSS_IPV6 } else { mtu::SEND_MSS_IPV4 };
-        Self { send_mss, snd_shift: None, timestamps: false, sack: false }
+        Self { send_mss, snd_shift: None, timestamps: false, sack: false, ecn: EcnUse::Off }
     }
 
     /// What our SYN, or SYN-ACK, and the options of the peer's SYN have in common.
@@ -38,6 +41,8 @@ impl Negotiated {
             snd_shift: peer.window_scale.filter(|_| ours.rcv_shift.is_some()).map(|s| s.min(14)),
             timestamps: ours.timestamps && peer.timestamps.is_some(),
             sack: ours.sack && peer.sack_permitted,
+            // By its flags, which the caller has.
+            ecn: EcnUse::Off,
         }
     }
 
@@ -57,6 +62,8 @@ pub(crate) struct Offer {
     pub(crate) rcv_shift: Option<u8>,
     timestamps: bool,
     sack: bool,
+    /// Whether ECN is agreed to.
+    pub(crate) ecn: EcnPolicy,
 }
 
 impl Offer {
@@ -67,6 +74,7 @@ impl Offer {
             rcv_shift: config.window_scaling.then(|| shift_for(config.receive_buffer)),
             timestamps: config.timestamps,
             sack: config.sack,
+            ecn: config.ecn,
         }
     }
 }

@@ -320,6 +320,7 @@ impl Connection {
             window_scale: scale,
             timestamps: self.negotiated.timestamps,
             sack: self.negotiated.sack,
+            ecn: self.negotiated.ecn.is_on(),
             dscp: self.config.dscp,
             user_timeout: self.user_timeout(),
             counters: self.counters,

@@ -5,7 +5,7 @@ use synack_wire::{SeqNum, TcpPacket};
 use super::Endpoint;
 use super::demux::Target;
 use super::route::Route;
-use crate::connection::{Negotiated, Offer, SynRecord};
+use crate::connection::{EcnUse, Negotiated, Offer, SynRecord};
 use crate::drop_reason::DropReason;
 use crate::link::LinkId;
 use crate::listener::{ListenerId, Unfolded, Verdict, cookie_timestamp, keepable, unfold};
@@ -96,7 +96,8 @@ impl Endpoint {
         let config = listener.connection_config().clone();
         let syn = &packet.segment;
         let ours = Offer::of(&config);
-        let offered = Negotiated::from_syn(&ours, &syn.options, path.is_ipv6());
+        let mut offered = Negotiated::from_syn(&ours, &syn.options, path.is_ipv6());
+        offered.ecn = EcnUse::of_syn(ours.ecn, syn.control);
         let negotiated = keepable(offered, &syn.options);
         let iss = self.cookies.make(now, &path, syn.seq, &negotiated);
         let identity = self.identity(path, iss);

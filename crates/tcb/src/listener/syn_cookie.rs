@@ -1,20 +1,20 @@
 //! Handshakes without state: the SYN-ACK carries what the last ACK brings back (RFC 4987 App. A).
 //!
-//! The ISS is the cookie. Window scale and SACK ride in the lowest bits of our timestamp, if the
-//! SYN had one, for the echo to bring back.
+//! The ISS is the cookie. Window scale, SACK and ECN ride in the lowest bits of our timestamp, if
+//! the SYN had one, for the echo to bring back.
 //!
 //! ```text
-//!    31     27 26     24 23                    0          31                5   4   3       0
-//!   +---------+---------+-----------------------+        +------------------+------+---------+
-//!   | counter |   MSS   |      keyed hash       |        |   milliseconds   | SACK |  shift  |
-//!   +---------+---------+-----------------------+        +------------------+------+---------+
-//!                       ISS                                            TSval
+//!    31     27 26     24 23                    0        31              6   5    4   3       0
+//!   +---------+---------+-----------------------+      +----------------+-----+------+---------+
+//!   | counter |   MSS   |      keyed hash       |      |  milliseconds  | ECN | SACK |  shift  |
+//!   +---------+---------+-----------------------+      +----------------+-----+------+---------+
+//!                       ISS                                          TSval
 //! ```
 
 use synack_wire::{Options, Segment, SeqNum};
 
-use crate::config::ConnectionConfig;
-use crate::connection::{Negotiated, SEND_MSS_MIN, timestamp_clock};
+use crate::config::{ConnectionConfig, EcnPolicy};
+use crate::connection::{EcnUse, Negotiated, SEND_MSS_MIN, timestamp_clock};
 use crate::keyed_hash::{KeyedHash, Purpose};
 use crate::{FourTuple, Instant};
 
@@ -90,6 +90,7 @@ impl SynCookies {
             snd_shift: kept.snd_shift.filter(|_| config.window_scaling),
             timestamps: timestamps.is_some(),
             sack: kept.sack && config.sack,
+            ecn: if kept.ecn && config.ecn != EcnPolicy::Off { EcnUse::Both } else { EcnUse::Off },
         };
         Some(CookieSyn { irs, iss, negotiated })
     }
@@ -107,11 +108,12 @@ impl SynCookies {
 
 /// The TSval of a SYN-ACK with a cookie: our clock, a little late, with the options in it.
 ///
-/// It is at most 32 ms behind the clock and never ahead, so that what follows is not older
+/// It is at most 64 ms behind the clock and never ahead, so that what follows is not older
 /// (RFC 7323 §5.2). The offset of the four-tuple is added on top, so that the bits are no one's
 /// business.
 pub(crate) fn timestamp(now: Instant, offset: u32, negotiated: &Negotiated) -> u32 {
-    let kept = Kept { snd_shift: negotiated.snd_shift, sack: negotiated.sack }.to_bits();
+    let Negotiated { snd_shift, sack, ecn, .. } = *negotiated;
+    let kept = Kept { snd_shift, sack, ecn: ecn.is_on() }.to_bits();
     let clock = timestamp_clock(now, 0);
     let value = clock & !KEPT_MASK | kept;
     let value = if value > clock { value.wrapping_sub(KEPT_MASK + 1) } else { value };
@@ -124,7 +126,7 @@ pub(crate) fn keepable(negotiated: Negotiated, syn: &Options) -> Negotiated {
     if negotiated.timestamps && syn.timestamps.is_some() {
         return negotiated;
     }
-    Negotiated { snd_shift: None, sack: false, ..negotiated }
+    Negotiated { snd_shift: None, sack: false, ecn: EcnUse::Off, ..negotiated }
 }
 
 /// What the ISS says in clear.
@@ -141,19 +143,21 @@ struct Fields {
 struct Kept {
     snd_shift: Option<u8>,
     sack: bool,
+    ecn: bool,
 }
 
 impl Kept {
-    const NOTHING: Self = Self { snd_shift: None, sack: false };
+    const NOTHING: Self = Self { snd_shift: None, sack: false, ecn: false };
 
     fn to_bits(self) -> u32 {
         let shift = self.snd_shift.map_or(NO_SHIFT, |shift| u32::from(shift.min(14)));
-        u32::from(self.sack) << 4 | shift
+        u32::from(self.ecn) << 5 | u32::from(self.sack) << 4 | shift
     }
 
     fn from_bits(bits: u32) -> Self {
         let shift = bits & 0xf;
-        Self { snd_shift: (shift != NO_SHIFT).then_some(shift as u8), sack: bits & 0x10 != 0 }
+        let snd_shift = (shift != NO_SHIFT).then_some(shift as u8);
+        Self { snd_shift, sack: bits & 0x10 != 0, ecn: bits & 0x20 != 0 }
     }
 }
 
@@ -180,7 +184,7 @@ const COUNTER_MASK: u32 = 0x1f;
 const MSS_SHIFT: u32 = 24;
 const MSS_MASK: u32 = 7;
 const HASH_MASK: u32 = 0xff_ffff;
-const KEPT_MASK: u32 = 0x1f;
+const KEPT_MASK: u32 = 0x3f;
 /// The shift that says that window scaling is not in use.
 const NO_SHIFT: u32 = 15;
 

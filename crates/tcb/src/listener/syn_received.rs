@@ -41,7 +41,7 @@ pub(crate) fn unfold(
     // The common case of a lost SYN-ACK needs no connection (OPEN-15, SM-SEQ-9).
     let is_plain_syn = segment.is_syn() && segment.ack.is_none() && !segment.is_rst();
     if is_plain_syn && segment.seq == record.irs {
-        record.sent_again(now);
+        record.sent_again(now, segment.control);
         return Unfolded::Reply(record.syn_ack(now, config));
     }
     // Nor does the reset of a SYN that was an old duplicate (SM-RST-1).

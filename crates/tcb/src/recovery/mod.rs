@@ -208,6 +208,11 @@ impl LossRecovery {
         self.sent.pipe() > 0 || self.sent.sacked() > 0
     }
 
+    /// Whether losses are being repaired.
+    pub(crate) fn is_recovering(&self) -> bool {
+        !self.episode.is_open()
+    }
+
     /// Expiries of the retransmission timer since SND.UNA last advanced.
     pub(crate) fn timeouts(&self) -> u32 {
         self.timeouts

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use synack_tcb::{ConnectionConfig, EndpointConfig, ListenerConfig, Open};
-use synack_wire::{Options, SeqNum, TcpPacket, Timestamps};
+use synack_wire::{Flags, Options, SeqNum, TcpPacket, Timestamps};
 
 use super::conversation::FIRST_TSVAL;
 use super::{Change, Conversation, Host, Peer};
@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     pub(crate) irs: u32,
     /// What the far end's SYN carries.
     pub(crate) options: Options,
+    /// The flags of the far end's SYN, or SYN-ACK, beside SYN and ACK.
+    pub(crate) syn_control: Flags,
     /// The window field of the far end, in its SYN and later.
     pub(crate) window: u16,
     /// Between the host's SYN-ACK, or SYN, and the answer.
@@ -44,6 +46,7 @@ impl Default for Setup {
             iss: 0u32.wrapping_sub(1_501),
             irs: 0u32.wrapping_sub(1_301),
             options: Options { mss: Some(1_000), ..Options::default() },
+            syn_control: Flags::NONE,
             window: u16::MAX,
             rtt: Duration::from_millis(100),
             config: ConnectionConfig::default(),
@@ -112,7 +115,7 @@ impl Setup {
     /// The far end's SYN, or SYN-ACK.
     pub(crate) fn syn(&self) -> TcpPacket {
         let syn = self.peer().syn(self.irs).with_options(self.options.clone());
-        syn.with_window(self.window)
+        syn.with_window(self.window).with_control(Flags::SYN | self.syn_control)
     }
 
     fn host_at_any_time(&self) -> Host {

@@ -202,3 +202,12 @@ fn a_controller_that_takes_over_keeps_cwnd_and_ssthresh() {
     assert_eq!((controller.cwnd(), controller.ssthresh()), (33_000, 9_000));
     assert_eq!(controller.name(), "reno");
 }
+
+#[test]
+fn frto_8_a_spurious_loss_does_not_undo_what_a_mark_did() {
+    let mut reno = reno();
+    reno.on_congestion(&congestion(CongestionSignal::Ecn, 10_000));
+    let (cwnd, ssthresh) = (reno.cwnd(), reno.ssthresh());
+    reno.on_spurious(&spurious(CongestionSignal::Loss));
+    assert_eq!((reno.cwnd(), reno.ssthresh()), (cwnd, ssthresh));
+}

@@ -101,7 +101,15 @@ impl Connection {
             echoed_at,
             mss: self.smss(),
         });
-        self.tell_congestion(now, &outcome);
+        let is_echo = self.is_echo(arrival);
+        self.tell_losses(now, &outcome);
+        if is_echo {
+            let is_recovering = outcome.recovered.is_some() || self.recovery.is_recovering();
+            self.take_echo(now, ack, is_recovering);
+        } else {
+            self.on_unmarked_ack(now, ack);
+        }
+        self.tell_acknowledged(&outcome, is_echo);
         if advances {
             self.release_acked(now, ack);
         }

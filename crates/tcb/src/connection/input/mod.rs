@@ -10,7 +10,7 @@ mod syn_sent;
 mod text;
 mod urgent;
 
-use synack_wire::{Segment, SeqNum, TcpPacket};
+use synack_wire::{Ecn, Segment, SeqNum, TcpPacket};
 
 use super::{Connection, State};
 use crate::Instant;
@@ -19,9 +19,9 @@ use crate::drop_reason::DropReason;
 /// An arriving segment on its way through the steps; it stays where the caller has it, as it is
 /// large to move.
 #[derive(Debug)]
-struct Arrival<'a> {
+pub(super) struct Arrival<'a> {
     /// The segment, trimmed to the window.
-    seg: &'a mut Segment,
+    pub(super) seg: &'a mut Segment,
     /// SEG.SEQ before any trimming.
     seq: SeqNum,
     /// SEG.LEN before any trimming.
@@ -34,6 +34,8 @@ struct Arrival<'a> {
     trimmed: bool,
     /// How many segments it stands for.
     segments: u32,
+    /// What routers did to the ECN field of its packet.
+    pub(super) ecn: Ecn,
     /// Whether its window, text and FIN may be used, or its ACK field alone.
     scope: Scope,
 }
@@ -78,6 +80,7 @@ impl Connection {
         }
         self.release_paced(now);
         let mut arrival = self.arrival(&mut packet.segment, segments);
+        arrival.ecn = packet.ip.ecn;
         self.check_acceptable(now, &mut arrival)?; // steps 8.1, 8.2
         self.check_reset(now, &arrival)?; // 8.3
         self.check_syn(now, &arrival)?; // 8.4
@@ -98,6 +101,7 @@ impl Connection {
         if arrival.trimmed {
             self.acks.owe_now();
         }
+        self.take_marks(arrival);
         self.process_urgent(arrival);
         self.note_fin(arrival);
         self.process_text(arrival)?;
@@ -124,6 +128,7 @@ impl Connection {
             wnd: u32::from(seg.window) << shift,
             trimmed: false,
             segments,
+            ecn: Ecn::NotEct,
             scope: Scope::All,
             seg,
         }

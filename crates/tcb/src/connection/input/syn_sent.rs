@@ -59,6 +59,8 @@ impl Connection {
         let options = &arrival.seg.options;
         let offer = self.offer();
         self.negotiated = Negotiated::from_syn(&offer, options, self.path.is_ipv6());
+        let is_syn_ack = arrival.seg.ack.is_some();
+        self.negotiated.ecn = self.handshake.ecn_offer.agreed(arrival.seg.control, is_syn_ack);
         self.synchronize(now, arrival.seq, options.timestamps.map(|timestamps| timestamps.value));
     }
 

@@ -43,7 +43,7 @@ impl Connection {
             segment: Segment {
                 seq,
                 ack: Some(self.rcv.nxt),
-                control,
+                control: control | self.ecn_echo(),
                 window,
                 urgent: self.urgent_field(seq),
                 options,

@@ -183,7 +183,9 @@ impl Connection {
         self.tell_sent(now, range.len());
         self.recovery.on_sent(now, range, plan.mss, Sent::Segment);
         self.start_send_timers(now, Left::New);
-        self.text_packet(range, plan.mss, options)
+        let mut packet = self.text_packet(range, plan.mss, options);
+        self.mark_new_text(&mut packet);
+        packet
     }
 
     /// The packet with the text of a range, its FIN if that is in it, and PSH if it empties the

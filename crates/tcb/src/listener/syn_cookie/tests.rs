@@ -18,7 +18,13 @@ fn path(port: u16) -> FourTuple {
 }
 
 fn negotiated() -> Negotiated {
-    Negotiated { send_mss: 1_460, snd_shift: None, timestamps: false, sack: false }
+    Negotiated {
+        send_mss: 1_460,
+        snd_shift: None,
+        timestamps: false,
+        sack: false,
+        ecn: EcnUse::Off,
+    }
 }
 
 fn ack(irs: SeqNum, iss: SeqNum) -> Segment {
@@ -103,8 +109,14 @@ fn sync_8_the_timestamp_carries_what_the_cookie_cannot() {
     for millis in 0..100 {
         let now = NOW + Duration::from_millis(millis);
         for snd_shift in (0..=14).map(Some).chain([None]) {
-            for sack in [false, true] {
-                let offered = Negotiated { snd_shift, sack, timestamps: true, ..negotiated() };
+            for (sack, ecn) in [
+                (false, EcnUse::Off),
+                (true, EcnUse::Off),
+                (false, EcnUse::Both),
+                (true, EcnUse::Both),
+            ] {
+                let timestamps = true;
+                let offered = Negotiated { snd_shift, sack, timestamps, ecn, ..negotiated() };
                 let kept = keepable(offered, &syn);
                 let value = timestamp(now, OFFSET, &kept);
                 let behind = timestamp_clock(now, OFFSET).wrapping_sub(value);
@@ -120,8 +132,8 @@ fn sync_8_the_timestamp_carries_what_the_cookie_cannot() {
 }
 
 #[test]
-fn sync_8_without_a_timestamp_there_is_neither_window_scale_nor_sack() {
-    let offered = Negotiated { snd_shift: Some(7), sack: true, ..negotiated() };
+fn sync_8_without_a_timestamp_there_is_neither_window_scale_nor_sack_nor_ecn() {
+    let offered = Negotiated { snd_shift: Some(7), sack: true, ecn: EcnUse::Both, ..negotiated() };
     assert_eq!(keepable(offered, &Options::default()), negotiated());
 }
 
@@ -130,13 +142,18 @@ fn sync_8_an_echo_cannot_turn_on_what_is_configured_off() {
     let irs = SeqNum::new(7);
     let iss = cookies().make(NOW, &path(1), irs, &negotiated());
     let mut last = ack(irs, iss);
-    last.options.timestamps = Some(Timestamps { value: 1, echo: OFFSET.wrapping_add(0x17) });
-    let with = |timestamps, window_scaling, sack| {
+    last.options.timestamps = Some(Timestamps { value: 1, echo: OFFSET.wrapping_add(0x37) });
+    let with_ecn = |ecn, timestamps, window_scaling, sack| {
         let off = ConnectionConfig::default();
-        let config = ConnectionConfig { timestamps, window_scaling, sack, ..off };
+        let config = ConnectionConfig { timestamps, window_scaling, sack, ecn, ..off };
         cookies().check(NOW, &path(1), &last, OFFSET, &config).unwrap().negotiated
     };
+    let with = |timestamps, window_scaling, sack| {
+        with_ecn(EcnPolicy::Off, timestamps, window_scaling, sack)
+    };
     let stamped = Negotiated { timestamps: true, ..negotiated() };
+    let marked = Negotiated { ecn: EcnUse::Both, ..stamped };
+    assert_eq!(with_ecn(EcnPolicy::WhenAsked, true, false, false), marked);
     assert_eq!(with(false, true, true), negotiated());
     assert_eq!(with(true, false, false), stamped);
     assert_eq!(with(true, true, false), Negotiated { snd_shift: Some(7), ..stamped });
