@@ -9,6 +9,7 @@ mod congestion;
 mod connect;
 mod devices;
 mod echo;
+mod ecn;
 mod endings;
 mod far_end;
 mod full_device;
