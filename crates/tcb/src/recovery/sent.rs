@@ -292,9 +292,10 @@ impl SentQueue {
         }
     }
 
-    /// Drops every record.
+    /// Drops every record. Packets are counted on, so that what leaves next is younger than what was
+    /// delivered last.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { packets: self.packets, ..Self::default() };
     }
 
     /// Gives back the memory of an empty queue.

@@ -236,3 +236,19 @@ fn rack_12_small_segments_count_as_segments() {
     reports(&mut c, 1, &[(101, 301)], &[]);
     reports(&mut c, 1, &[(101, 401)], &["[.] 1:101 ack 1"]);
 }
+
+#[test]
+fn rack_6_what_leaves_after_memory_was_given_back_is_younger_than_what_was_delivered_before() {
+    let mut c = in_flight(10_000);
+    c.ack(10_001);
+    // A timer, here that of a delayed ACK, gives back what holds nothing.
+    c.text(100);
+    c.run_to(1_000);
+    c.write(5_000);
+    assert_eq!(c.packets().len(), 6);
+    c.run_to(1_100);
+    c.ack(11_001);
+    assert_eq!(running(&mut c), [Timer::LossProbe]);
+    c.run_to(1_150);
+    assert_eq!((c.info().counters.recoveries, c.info().pipe), (0, 4_000));
+}
