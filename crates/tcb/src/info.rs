@@ -83,6 +83,8 @@ pub struct Counters {
     pub timeouts: u32,
     /// Episodes of fast recovery.
     pub recoveries: u32,
+    /// Episodes of fast recovery, and timeouts, that proved needless.
+    pub spurious: u32,
     /// Duplicate segments received.
     pub duplicates_in: u32,
     /// Challenge ACKs sent.

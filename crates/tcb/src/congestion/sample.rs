@@ -39,8 +39,8 @@ pub struct AckSample {
     /// Whether what was acknowledged had been sent under a window that cwnd limited; if not, cwnd
     /// is not to grow (RFC 5681 §3.1, RFC 7661, CC-23).
     pub cwnd_limited: bool,
-    /// Whether fast recovery is under way, or ends with this ACK, or the ACK carries ECE: cwnd is
-    /// ssthresh then, and does not grow (CC-19, ECN-12).
+    /// Whether fast recovery is under way, or ends with this ACK, or proves needless by it, or the
+    /// ACK carries ECE: cwnd is set already, and does not grow (CC-19, FRTO-8, ECN-12).
     pub in_recovery: bool,
     /// Whether a round trip began with this ACK: all that had been sent when the last one began is
     /// acknowledged now (RFC 9406 §4.2, HS-1).

@@ -9,7 +9,7 @@ use crate::Instant;
 use crate::congestion::pacing::{self, Pacer};
 use crate::congestion::{
     AckSample, Beginning, BytesPerSecond, CongestionEvent, CongestionSignal, Inherited, SentSample,
-    initial_window,
+    SpuriousEvent, initial_window,
 };
 use crate::recovery::AckOutcome;
 use crate::timers::Timer;
@@ -47,6 +47,29 @@ impl Connection {
         self.congestion = self.config.congestion.build(&beginning);
         self.pacer = Pacer::default();
         self.timers.stop(Timer::Pacing);
+    }
+
+    /// Tells the controller that what began with `signal` proved needless, by an ACK of
+    /// `acked_bytes`. If that ACK echoes a mark there was congestion all the same: then it is over
+    /// as if it had been repaired.
+    ///
+    /// Source: RFC 4015 §3 (FRTO-8); RFC 5682 §4.
+    pub(super) fn tell_needless(
+        &mut self,
+        now: Instant,
+        signal: CongestionSignal,
+        outcome: &AckOutcome,
+        is_echo: bool,
+    ) {
+        self.counters.spurious = self.counters.spurious.wrapping_add(1);
+        if is_echo {
+            self.congestion.on_recovered(now, signal);
+            return;
+        }
+        let acked_bytes = outcome.sample.as_ref().map_or(0, |sample| sample.acked_bytes);
+        let flight_size = self.recovery.outstanding();
+        let event = SpuriousEvent { now, signal, flight_size, acked_bytes };
+        self.congestion.on_spurious(&event);
     }
 
     /// Tells the controller what an ACK says of losses.
@@ -95,6 +118,10 @@ impl Connection {
         flight_size: u32,
     ) {
         self.owe_cwr();
+        if signal == CongestionSignal::Ecn {
+            // It is sure, whatever proves needless of what was before it.
+            self.recovery.forget_undo();
+        }
         let in_flight = self.recovery.in_flight();
         self.congestion.on_congestion(&CongestionEvent { now, signal, flight_size, in_flight });
     }

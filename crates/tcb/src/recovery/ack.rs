@@ -38,6 +38,8 @@ pub(crate) struct AckArrival<'a> {
 pub(crate) struct AckOutcome {
     /// Whether the retransmission timer starts anew (RTO-14, NR-5).
     pub(crate) restart_timer: bool,
+    /// The episode that this had begun, and that may be over, was needless.
+    pub(crate) spurious: Option<CongestionSignal>,
     /// The episode is over that this had begun.
     pub(crate) recovered: Option<CongestionSignal>,
     /// Fast recovery began; FlightSize when it did.
@@ -71,6 +73,7 @@ impl LossRecovery {
         let rtt = self.measure(&arrival, &delivered, &before);
         let advanced = delivered.acked > 0;
         let restart_timer = advanced && self.restarts_timer(&arrival);
+        let spurious = self.undo_needless(&arrival, &delivered);
         let was_fast = self.episode.is_fast();
         let recovered = if advanced { self.leave_episode(&arrival) } else { None };
         let lost_before = self.sent.lost();
@@ -95,12 +98,13 @@ impl LossRecovery {
             delivered_total: self.delivered,
             paced: false,
             cwnd_limited: before.una < self.cwnd_limited,
-            // CC-19: the ACK that ends recovery deflates cwnd and adds nothing to it.
-            in_recovery: was_fast || self.episode.is_fast(),
+            // CC-19: the ACK that ends recovery deflates cwnd and adds nothing to it. One that
+            // proves it needless is counted already (FRTO-8).
+            in_recovery: was_fast || self.episode.is_fast() || spurious.is_some(),
             round_start: advanced && self.starts_round(&arrival),
         });
         self.keep_up_with(arrival.ack);
-        AckOutcome { restart_timer, recovered, lost, sample }
+        AckOutcome { restart_timer, spurious, recovered, lost, sample }
     }
 
     /// Applies the acknowledgment, and the SACK blocks, to what was sent.
@@ -151,7 +155,13 @@ impl LossRecovery {
         let timed = delivered.timed().map(since).or(echoed);
         let rtt = timed.or_else(|| delivered.timed_by_sack().map(since))?;
         let expected = before.outstanding.div_ceil(arrival.mss.saturating_mul(2).max(1));
-        self.rtt.on_sample(rtt, expected);
+        let is_delayed = self.delayed_at.is_some_and(|at| delivered.timed() >= Some(at));
+        if is_delayed {
+            self.delayed_at = None;
+            self.rtt.on_sample_after_delay(rtt);
+        } else {
+            self.rtt.on_sample(rtt, expected);
+        }
         self.backoff.on_sample();
         if let Detector::Rack { probe, .. } = &mut self.detector {
             probe.on_measured();
@@ -222,9 +232,9 @@ impl LossRecovery {
             Episode::Fast(_) | Episode::Open if arrival.is_duplicate && before.is_awaiting_ack => {
                 duplicates.on_duplicate(arrival.mss, before.outstanding);
             }
-            Episode::Open | Episode::Timeout { .. } if acked > 0 => duplicates.reset(),
+            Episode::Open | Episode::Timeout(_) if acked > 0 => duplicates.reset(),
             // After a timeout duplicates say nothing of what was sent since (RFC 6582 §3.2 step 4).
-            Episode::Fast(_) | Episode::Open | Episode::Timeout { .. } => {}
+            Episode::Fast(_) | Episode::Open | Episode::Timeout(_) => {}
         }
         let enough = duplicates.count() >= DUPLICATES_FOR_LOSS && !self.sent.is_empty();
         // Duplicates of what was sent before the last episode prove nothing.
@@ -282,6 +292,7 @@ impl LossRecovery {
         if let Detector::Rack { rack, .. } = &mut self.detector {
             rack.keep_up_with(una);
         }
+        self.undo = self.undo.take().filter(|undo| !undo.is_over(una));
     }
 }
 

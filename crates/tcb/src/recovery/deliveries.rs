@@ -37,6 +37,8 @@ pub(super) struct Deliveries {
     pub(super) highest: Option<SeqNum>,
     /// One of them was sent once, and something above it had been delivered before (RACK-7).
     pub(super) is_reordered: bool,
+    /// One of them was sent once, and not reported by SACK before a timeout (FRTO-6, FRTO-11).
+    pub(super) has_original: bool,
     /// When the newest of those was sent that were sent once.
     pub(super) newest_once: Option<Instant>,
     /// What a cumulative, and a selective, acknowledgment times.
@@ -76,6 +78,7 @@ impl Deliveries {
             newest: None,
             highest: None,
             is_reordered: false,
+            has_original: false,
             newest_once: None,
             timed: Timed::Nothing,
             timed_by_sack: None,
@@ -121,6 +124,7 @@ impl Deliveries {
         self.highest = Some(self.highest.map_or(end, |highest| highest.max(end)));
         if part.again == Again::No {
             self.is_reordered |= end < self.judge.fack;
+            self.has_original |= !part.was_sacked;
             let newest = self.newest_once.unwrap_or(part.sent_at);
             self.newest_once = Some(newest.max(part.sent_at));
         }

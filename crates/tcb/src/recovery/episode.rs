@@ -5,7 +5,10 @@ use alloc::boxed::Box;
 use synack_wire::SeqNum;
 
 use super::ack::AckArrival;
+use super::frto::Frto;
 use super::prr::{Progress, Prr, PrrAck};
+use super::rack::RackMark;
+use super::undo::Undo;
 use super::{Detector, LossRecovery};
 use crate::congestion::CongestionSignal;
 
@@ -16,8 +19,8 @@ pub(super) enum Episode {
     Open,
     /// Fast recovery.
     Fast(Box<FastRecovery>),
-    /// Recovery after a timeout, until `point` is acknowledged.
-    Timeout { point: SeqNum },
+    /// Recovery after a timeout.
+    Timeout(Box<TimeoutRecovery>),
 }
 
 /// One fast recovery.
@@ -31,6 +34,17 @@ pub(super) struct FastRecovery {
     begun_with: BegunWith,
     /// How what is in flight comes down, unless the congestion controller sees to that itself.
     reduction: Option<Prr>,
+}
+
+/// One recovery after a timeout.
+#[derive(Clone, Debug)]
+pub(super) struct TimeoutRecovery {
+    /// It ends when this is acknowledged.
+    pub(super) point: SeqNum,
+    /// Whether the timeout was needless.
+    pub(super) frto: Frto,
+    /// What RACK knew before it.
+    pub(super) rack: RackMark,
 }
 
 /// How a fast recovery began. Units: octets.
@@ -47,7 +61,7 @@ impl Episode {
     pub(super) fn is_open(&self) -> bool {
         match self {
             Self::Open => true,
-            Self::Fast(_) | Self::Timeout { .. } => false,
+            Self::Fast(_) | Self::Timeout(_) => false,
         }
     }
 
@@ -55,7 +69,7 @@ impl Episode {
     pub(super) fn is_fast(&self) -> bool {
         match self {
             Self::Fast(_) => true,
-            Self::Open | Self::Timeout { .. } => false,
+            Self::Open | Self::Timeout(_) => false,
         }
     }
 
@@ -63,7 +77,7 @@ impl Episode {
     pub(super) fn reduction(&mut self) -> Option<&mut Prr> {
         match self {
             Self::Fast(fast) => fast.reduction.as_mut(),
-            Self::Open | Self::Timeout { .. } => None,
+            Self::Open | Self::Timeout(_) => None,
         }
     }
 }
@@ -80,7 +94,7 @@ impl LossRecovery {
     pub(crate) fn cwnd(&self) -> Option<u32> {
         match &self.episode {
             Episode::Fast(fast) => fast.reduction.as_ref().map(Prr::cwnd),
-            Episode::Open | Episode::Timeout { .. } => None,
+            Episode::Open | Episode::Timeout(_) => None,
         }
     }
 
@@ -113,6 +127,7 @@ impl LossRecovery {
         if let Detector::Rack { probe, .. } = &mut self.detector {
             probe.reset();
         }
+        self.undo = Some(Box::new(Undo::new(CongestionSignal::Loss)));
         self.episode = Episode::Fast(Box::new(FastRecovery {
             point: nxt,
             has_partial_ack: false,
@@ -128,10 +143,19 @@ impl LossRecovery {
         let (point, signal) = match &self.episode {
             Episode::Open => return None,
             Episode::Fast(fast) => (fast.point, CongestionSignal::Loss),
-            Episode::Timeout { point } => (*point, CongestionSignal::Timeout),
+            Episode::Timeout(timeout) => (timeout.point, CongestionSignal::Timeout),
         };
         if arrival.ack < point {
             return None;
+        }
+        match signal {
+            CongestionSignal::Loss | CongestionSignal::Ecn => {
+                if let Some(undo) = &mut self.undo {
+                    undo.on_recovered(arrival.nxt);
+                }
+            }
+            // The window grew again from one segment: a proof would come too late.
+            CongestionSignal::Timeout => self.undo = None,
         }
         self.episode = Episode::Open;
         Some(signal)

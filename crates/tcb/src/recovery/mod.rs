@@ -8,6 +8,7 @@ mod ack;
 mod deliveries;
 mod duplicate_ack;
 mod episode;
+mod frto;
 mod invariants;
 mod min_rtt;
 mod prr;
@@ -17,9 +18,12 @@ mod rto;
 mod rtt;
 mod scoreboard;
 mod sent;
+mod spurious;
 mod timeout;
 mod tlp;
+mod undo;
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 pub(crate) use ack::{AckArrival, AckOutcome};
@@ -32,8 +36,10 @@ use rto::Backoff;
 pub(crate) use rto::RtoBounds;
 use rtt::RttEstimator;
 use sent::SentQueue;
+pub(crate) use spurious::Trial;
 use synack_wire::{SeqNum, SeqRange};
 use tlp::TailProbe;
+use undo::Undo;
 
 use crate::Instant;
 
@@ -49,6 +55,10 @@ pub(crate) struct LossRecovery {
     /// SACK-23).
     recover: SeqNum,
     detector: Detector,
+    /// What may prove the last episode needless.
+    undo: Option<Box<Undo>>,
+    /// When a timeout proved needless, until something sent since is timed (FRTO-9).
+    delayed_at: Option<Instant>,
     /// Expiries of the timer since SND.UNA last advanced (CC-9).
     timeouts: u32,
     /// What was sent below this number left under a cwnd that limited it (CC-23).
@@ -90,6 +100,8 @@ impl LossRecovery {
             episode: Episode::Open,
             recover: iss,
             detector: Detector::Duplicates(DuplicateAcks::default()),
+            undo: None,
+            delayed_at: None,
             timeouts: 0,
             cwnd_limited: iss,
             round_end: iss,
@@ -122,6 +134,9 @@ impl LossRecovery {
         if let Some(reduction) = self.episode.reduction() {
             reduction.on_sent(range.len());
         }
+        if let Episode::Timeout(timeout) = &mut self.episode {
+            timeout.frto.on_sent(range.len().div_ceil(segment_len.max(1)));
+        }
         self.sent.push(now, range, segment_len, kind);
     }
 
@@ -129,6 +144,12 @@ impl LossRecovery {
     pub(crate) fn on_retransmitted(&mut self, now: Instant, range: SeqRange, segment_len: u32) {
         if let Some(reduction) = self.episode.reduction() {
             reduction.on_sent(range.len());
+        }
+        if let Episode::Timeout(timeout) = &mut self.episode {
+            timeout.frto.on_retransmitted(range);
+        }
+        if let Some(undo) = self.undo.as_mut().filter(|_| !self.episode.is_open()) {
+            undo.on_retransmitted(now, range);
         }
         self.sent.on_retransmitted(now, range, segment_len);
     }
@@ -167,6 +188,9 @@ impl LossRecovery {
     /// Gives back memory that holds nothing.
     pub(crate) fn shrink(&mut self) {
         self.sent.shrink();
+        if self.sent.is_empty() && self.episode.is_open() {
+            self.undo = None;
+        }
     }
 
     /// Octets believed to be in the network.
@@ -179,6 +203,11 @@ impl LossRecovery {
                 self.sent.pipe().saturating_sub(duplicates.credit())
             }
         }
+    }
+
+    /// Octets sent and not acknowledged: FlightSize.
+    pub(crate) fn outstanding(&self) -> u32 {
+        self.sent.outstanding()
     }
 
     /// Octets delivered since the connection began.

@@ -32,6 +32,13 @@ pub(super) struct Rack {
     limited_from: Option<SeqNum>,
 }
 
+/// RACK.xmit_ts, RACK.end_seq and RACK.rtt of some moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RackMark {
+    newest: Option<Transmission>,
+    rtt: Duration,
+}
+
 /// What the reordering window depends on beside.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WindowInputs {
@@ -96,8 +103,18 @@ impl Rack {
         }
     }
 
+    /// What was delivered last, to go back to.
+    pub(super) fn mark(&self) -> RackMark {
+        RackMark { newest: self.newest, rtt: self.rtt }
+    }
+
+    /// A timeout proved needless: what was sent again since tells nothing of what was sent before.
+    pub(super) fn go_back_to(&mut self, mark: RackMark) {
+        let RackMark { newest, rtt } = mark;
+        (self.newest, self.rtt) = (newest, rtt);
+    }
+
     /// A recovery proved needless: what it took for lost was late.
-    #[allow(dead_code, reason = "its caller, which undoes a recovery, comes next")]
     pub(super) fn on_reordering(&mut self) {
         self.reordering_seen = true;
     }

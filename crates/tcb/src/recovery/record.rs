@@ -19,6 +19,8 @@ pub(crate) struct SentRecord {
     pub(super) segment_len: u16,
     /// What is believed to have become of it.
     pub(crate) fate: Fate,
+    /// Whether SACK had reported it before the last timeout, which took that back (FRTO-11).
+    pub(crate) was_sacked: bool,
     /// Whether it was sent more than once, so that its ACK times nothing (RFC 6298 §3, Karn).
     pub(crate) again: Again,
 }

@@ -35,6 +35,20 @@ impl RttEstimator {
         *srtt_ns = approach(*srtt_ns, sample_ns, 8 * share);
     }
 
+    /// Takes the first sample of what was sent after a needless timeout: the path may have become
+    /// slow for good.
+    ///
+    /// Source: RFC 4015 §3.3 (FRTO-9).
+    pub(crate) fn on_sample_after_delay(&mut self, sample: Duration) {
+        let sample_ns = nanos(sample);
+        let Self::Measured { srtt_ns, rttvar_ns } = self else {
+            self.on_sample(sample, 1);
+            return;
+        };
+        *srtt_ns = srtt_ns.saturating_add(2 * nanos(GRANULARITY)).max(sample_ns);
+        *rttvar_ns = (*rttvar_ns).max(sample_ns / 2);
+    }
+
     /// SRTT, if there is one.
     pub(crate) fn srtt(&self) -> Option<Duration> {
         match self {
@@ -103,6 +117,19 @@ mod tests {
             rtt.on_sample(millis(sample), 1);
             assert_eq!(rtt.srtt().unwrap().as_micros(), srtt_us, "after {sample} ms");
             assert_eq!(rtt.rttvar().as_micros(), rttvar_us, "after {sample} ms");
+        }
+    }
+
+    #[test]
+    fn frto_9_after_a_needless_timeout_the_larger_of_the_old_and_the_new_counts() {
+        for (sample_ms, srtt_us, rttvar_us) in
+            [(1_000, 1_000_000, 500_000), (150, 150_000, 75_000), (90, 102_000, 50_000)]
+        {
+            let mut rtt = RttEstimator::default();
+            rtt.on_sample(millis(100), 1);
+            rtt.on_sample_after_delay(millis(sample_ms));
+            assert_eq!(rtt.srtt().unwrap().as_micros(), srtt_us, "{sample_ms} ms");
+            assert_eq!(rtt.rttvar().as_micros(), rttvar_us, "{sample_ms} ms");
         }
     }
 

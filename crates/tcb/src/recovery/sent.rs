@@ -67,9 +67,13 @@ impl SentQueue {
     /// Octets in the network: sent, or sent again, and neither SACKed nor taken for lost since
     /// (RFC 6675 §4 SetPipe, SACK-14; RACK-20; TLP-14).
     pub(crate) fn pipe(&self) -> u32 {
-        let Some(first) = self.order.front() else { return 0 };
         let Totals { sacked, lost, probed, sacked_segments: _ } = self.totals;
-        (self.end - first.start) - sacked - lost + probed
+        self.outstanding() - sacked - lost + probed
+    }
+
+    /// Octets that are unacknowledged.
+    pub(crate) fn outstanding(&self) -> u32 {
+        self.order.front().map_or(0, |first| self.end - first.start)
     }
 
     /// Octets reported by SACK.
@@ -107,6 +111,7 @@ impl SentQueue {
             sacked_to: range.end,
             segment_len: segment_len_of(segment_len),
             fate,
+            was_sacked: false,
             again,
         };
         let key = self.records.push_back(self.lists.of(fate), record);
@@ -137,6 +142,16 @@ impl SentQueue {
         let len = u32::from(first.segment_len).clamp(1, first.range.len());
         let key = self.isolate(0, SeqRange::with_len(first.range.start, len)).1;
         self.set_fate(key, Fate::Lost);
+    }
+
+    /// The retransmission timer expired: what SACK reported is believed no longer, but remembered
+    /// (FRTO-11).
+    pub(crate) fn note_sacked(&mut self) {
+        for place in &self.order {
+            if let Some(record) = self.records.get_mut(place.key) {
+                record.was_sacked = record.fate == Fate::Sacked;
+            }
+        }
     }
 
     /// Decides anew about every record.
@@ -292,7 +307,7 @@ impl SentQueue {
         }
     }
 
-    /// Drops every record. Packets are counted on, so that what leaves next is younger than what was
+    /// Drops every record. Packets are counted on: what leaves next is younger than what was
     /// delivered last.
     pub(crate) fn clear(&mut self) {
         *self = Self { packets: self.packets, ..Self::default() };

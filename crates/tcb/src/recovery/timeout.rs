@@ -1,12 +1,17 @@
 //! What the timers of loss recovery find: an overdue segment, or silence.
 
+use alloc::boxed::Box;
+
 use synack_wire::SeqNum;
 
-use super::episode::{BegunWith, Episode};
-use super::rack::WindowInputs;
+use super::episode::{BegunWith, Episode, TimeoutRecovery};
+use super::frto::Frto;
+use super::rack::{RackMark, WindowInputs};
 use super::record::Fate;
+use super::undo::Undo;
 use super::{Detector, LossRecovery};
 use crate::Instant;
+use crate::congestion::CongestionSignal;
 
 impl LossRecovery {
     /// The retransmission timer expired: the first segment is sent again, and with it what was due
@@ -20,7 +25,7 @@ impl LossRecovery {
     pub(crate) fn on_timeout(&mut self, now: Instant, nxt: SeqNum, cwnd: u32) -> Option<u32> {
         let una = self.sent.first().map_or(nxt, |record| record.range.start);
         let mut flight_size = nxt.saturating_since(una);
-        if matches!(self.episode, Episode::Timeout { .. }) {
+        if matches!(self.episode, Episode::Timeout(_)) {
             // What waits to be sent again since the last timeout is no measure of the network.
             flight_size = flight_size.min(cwnd);
         }
@@ -28,9 +33,39 @@ impl LossRecovery {
         self.timeouts = self.timeouts.saturating_add(1);
         self.backoff.on_timeout();
         self.recover = nxt;
-        self.episode = Episode::Timeout { point: nxt };
+        self.begin_timeout(nxt);
         self.lose_on_timeout(now, una);
         is_first.then_some(flight_size)
+    }
+
+    /// Recovery after a timeout begins, until `nxt` is acknowledged.
+    ///
+    /// It may prove needless if nothing was being recovered; and if it is a second timeout of the
+    /// same segment, as long as both may have been.
+    ///
+    /// Source: RFC 5682 §2.1 step 1, §3.1 step 1 (FRTO-1).
+    fn begin_timeout(&mut self, nxt: SeqNum) {
+        let rack = match &self.detector {
+            Detector::Duplicates(_) => RackMark::default(),
+            Detector::Rack { rack, .. } => rack.mark(),
+        };
+        let (frto, rack) = match &self.episode {
+            Episode::Open => {
+                self.undo = Some(Box::new(Undo::new(CongestionSignal::Timeout)));
+                (Frto::FirstAck { end: None }, rack)
+            }
+            Episode::Fast(_) => {
+                self.undo = None;
+                (Frto::Conventional, rack)
+            }
+            Episode::Timeout(before) => {
+                if self.timeouts == 1 {
+                    self.undo = None;
+                }
+                (Frto::Conventional, before.rack)
+            }
+        };
+        self.episode = Episode::Timeout(Box::new(TimeoutRecovery { point: nxt, frto, rack }));
     }
 
     /// The timer of the SYN expired; its retransmission is not kept here.
@@ -113,6 +148,7 @@ impl LossRecovery {
     /// SACK reported is believed no longer.
     fn lose_on_timeout(&mut self, now: Instant, una: SeqNum) {
         let inputs = self.window_inputs();
+        self.sent.note_sacked();
         match &mut self.detector {
             Detector::Duplicates(duplicates) => {
                 duplicates.reset();

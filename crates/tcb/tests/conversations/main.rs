@@ -11,6 +11,7 @@ mod ecn;
 mod fast_retransmit;
 mod icmp;
 mod keep_alive;
+mod needless;
 mod out_of_order_memory;
 mod pacing;
 mod patience;

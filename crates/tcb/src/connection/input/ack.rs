@@ -102,10 +102,13 @@ impl Connection {
             mss: self.smss(),
         });
         let is_echo = self.is_echo(arrival);
+        if let Some(signal) = outcome.spurious {
+            self.tell_needless(now, signal, &outcome, is_echo);
+        }
         self.tell_losses(now, &outcome);
         if is_echo {
-            let is_recovering = outcome.recovered.is_some() || self.recovery.is_recovering();
-            self.take_echo(now, ack, is_recovering);
+            let has_recovered = outcome.recovered.or(outcome.spurious).is_some();
+            self.take_echo(now, ack, has_recovered || self.recovery.is_recovering());
         } else {
             self.on_unmarked_ack(now, ack);
         }

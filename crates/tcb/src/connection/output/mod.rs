@@ -9,11 +9,12 @@ mod tail_probe;
 
 pub(super) use hold::Hold;
 pub(super) use probe::Probe;
-use segmentize::TextPlan;
+use segmentize::{TextPlan, Wait};
 use synack_wire::{SeqRange, TcpPacket};
 
 use super::{Connection, State};
 use crate::Instant;
+use crate::recovery::Trial;
 use crate::recv::AckDue;
 use crate::timers::Timer;
 
@@ -78,6 +79,17 @@ impl Connection {
 
     /// What carries text next: what is lost, then what is new (RACK-20).
     fn next_text(&mut self, now: Instant, limits: TransmitLimits) -> Option<Next> {
+        match self.recovery.trial() {
+            Trial::None => {}
+            Trial::Waits => return None,
+            trial @ (Trial::Begins | Trial::GoesOn) => {
+                let plan = self.plan_new_text(now, TransmitLimits::SINGLE);
+                if plan.is_some() || trial == Trial::GoesOn || self.waits_for_cwnd() {
+                    return plan.map(Next::New);
+                }
+                self.recovery.end_trial();
+            }
+        }
         if let Some(lost) = self.plan_retransmission(limits) {
             return Some(Next::Lost(lost));
         }
@@ -102,13 +114,28 @@ impl Connection {
 
     /// Whether what is lost may leave now.
     fn can_send_again(&self) -> bool {
-        self.cwnd_room() > 0 && self.recovery.lost() > 0 && !self.timers.is_set(Timer::Pacing)
+        let is_allowed = match self.recovery.trial() {
+            Trial::None | Trial::Begins => true,
+            Trial::GoesOn | Trial::Waits => false,
+        };
+        is_allowed
+            && self.cwnd_room() > 0
+            && self.recovery.lost() > 0
+            && !self.timers.is_set(Timer::Pacing)
+    }
+
+    /// Whether there is new text that only cwnd holds back.
+    fn waits_for_cwnd(&self) -> bool {
+        let plan = self.plan_text(TransmitLimits::SINGLE);
+        plan.is_some_and(|plan| plan.held == Some(Wait::Cwnd))
     }
 
     /// Whether new text or a FIN may leave now.
     fn can_send_text(&self) -> bool {
         let Some(plan) = self.plan_text(TransmitLimits::SINGLE) else { return false };
-        plan.held.is_none() && !self.timers.is_set(Timer::Pacing)
+        plan.held.is_none()
+            && self.recovery.trial() != Trial::Waits
+            && !self.timers.is_set(Timer::Pacing)
     }
 
     /// Whether `poll_transmit` must be called to start a timer (persist, override).

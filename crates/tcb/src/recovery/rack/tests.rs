@@ -26,6 +26,7 @@ fn record(from: u32, to: u32, sent_ms: u64, again: Again) -> SentRecord {
         sacked_to: range.end,
         segment_len: 1_000,
         fate: Fate::InFlight,
+        was_sacked: false,
         again,
     }
 }
