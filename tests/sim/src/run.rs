@@ -232,6 +232,9 @@ impl<'a> Stage<'a> {
                 }
             }
             Incident::InPath(host) => self.network.attack_in_path(*host, &mut self.attacker)?,
+            Incident::Controller(host, controller) => {
+                self.network.set_congestion(*host, *controller)?;
+            }
         }
         Ok(())
     }
@@ -264,7 +267,8 @@ impl<'a> Stage<'a> {
             | Incident::PutForward(..)
             | Incident::Rate(..)
             | Incident::Blind(_)
-            | Incident::InPath(_) => None,
+            | Incident::InPath(_)
+            | Incident::Controller(..) => None,
         });
         PATIENCE + self.plan.time_max() + opening + back.sum()
     }

@@ -52,7 +52,7 @@ impl fmt::Display for Totals {
 }
 
 /// What was done to packets and hosts, by kind.
-fn injected(sum: &Report) -> [(&'static str, u64); 25] {
+fn injected(sum: &Report) -> [(&'static str, u64); 27] {
     let Report { counts, links, targeted, changed, full, .. } = sum;
     let LinkStats { lost_uniform, lost_burst, lost_outage, queue_dropped, .. } = *links;
     [
@@ -62,6 +62,7 @@ fn injected(sum: &Report) -> [(&'static str, u64); 25] {
         ("lost by kind", *targeted),
         ("queue full", queue_dropped),
         ("dropped by CoDel", links.codel_dropped),
+        ("marked", links.ce_marked),
         ("dropped by policers", links.police_dropped),
         ("duplicated", links.duplicated),
         ("reordered", links.reordered),
@@ -77,6 +78,7 @@ fn injected(sum: &Report) -> [(&'static str, u64); 25] {
         ("replies dropped", counts.dropped_replies),
         ("timers looked at early", counts.early),
         ("clock changes", counts.clock_changes),
+        ("controller changes", counts.controller_changes),
         ("crashes", counts.crashes),
         ("segments forged", counts.forged),
         ("too big", links.too_big),

@@ -3,6 +3,7 @@
 use synack_netem::LinkConfig;
 
 use super::Network;
+use crate::Controller;
 use crate::clock::HostClock;
 use crate::conversation::Outcome;
 use crate::host::HostId;
@@ -37,6 +38,20 @@ impl Network {
         self.hosts[host.0].disturb_clock(change);
         let reads = self.hosts[host.0].now(self.time);
         self.trace.say(self.time, host, format_args!("has its clock at {reads:?}"));
+    }
+
+    /// Gives every connection of a host another congestion controller.
+    ///
+    /// # Errors
+    /// The first invariant that does not hold.
+    pub fn set_congestion(
+        &mut self,
+        host: HostId,
+        controller: Controller,
+    ) -> Result<(), Violation> {
+        self.counts.controller_changes += 1;
+        self.trace.say(self.time, host, format_args!("is governed by {}", controller.name));
+        self.configure_host(host, |config| config.congestion = controller.factory())
     }
 
     /// Gives every link a new configuration, and ends all other faults: from now on everything must

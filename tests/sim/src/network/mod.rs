@@ -84,6 +84,8 @@ pub struct Counts {
     pub crashes: u64,
     /// Clocks put forward or back, stopped, or made to drift.
     pub clock_changes: u64,
+    /// Times at which a host's connections were given another congestion controller.
+    pub controller_changes: u64,
     /// Packets of the endpoint that a full device dropped.
     pub dropped_replies: u64,
 }
@@ -101,6 +103,7 @@ impl Counts {
         self.early += early;
         self.crashes += other.crashes;
         self.clock_changes += other.clock_changes;
+        self.controller_changes += other.controller_changes;
         self.dropped_replies += other.dropped_replies;
     }
 }

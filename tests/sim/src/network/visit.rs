@@ -255,16 +255,25 @@ impl Network {
         }
         let time = self.time;
         let at = &mut self.hosts[host.0];
-        let now = at.now(time);
         at.device.heal();
         at.clock.set_rate(time, 1_000);
         at.config.connection.keep_alive = Some(KEEP_ALIVE_HEALED);
-        for index in 0..at.slots.len() {
-            let at = &mut self.hosts[host.0];
-            let slot = &mut at.slots[index];
+        for slot in &mut at.slots {
             slot.sends_at = None;
-            let set = |config: &mut ConnectionConfig| config.keep_alive = Some(KEEP_ALIVE_HEALED);
-            slot.connection.configure(now, set);
+        }
+        self.configure_host(host, |config| config.keep_alive = Some(KEEP_ALIVE_HEALED))
+    }
+
+    /// Changes the configuration of every connection of a host.
+    pub(super) fn configure_host(
+        &mut self,
+        host: HostId,
+        set: impl Fn(&mut ConnectionConfig),
+    ) -> Result<(), Violation> {
+        let now = self.hosts[host.0].now(self.time);
+        for index in 0..self.hosts[host.0].slots.len() {
+            let slot = &mut self.hosts[host.0].slots[index];
+            slot.connection.configure(now, &set);
             slot.watch.judge(now, &slot.connection, &Cause::Configure)?;
             self.visit(host, index)?;
         }

@@ -136,6 +136,10 @@ faults! {
     Aborts = "aborts", 80, applications::aborts;
     /// An application lets go.
     Drops = "drops", 80, applications::drops;
+    /// ECN, and queues that mark.
+    Marks = "marks", 400, links::marks;
+    /// Living connections are given other congestion controllers.
+    ControllerChanges = "controller-changes", 150, hosts::controller_changes;
     /// Another congestion controller, or pacing.
     Controllers = "controllers", 600, hosts::controllers;
 }

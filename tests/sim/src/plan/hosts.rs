@@ -58,6 +58,13 @@ pub(super) fn controllers(plan: &mut Plan, dice: &mut Dice) {
     }
 }
 
+pub(super) fn controller_changes(plan: &mut Plan, dice: &mut Dice) {
+    for _ in 0..dice.magnitude(1, 30) {
+        let (host, time) = (either(dice), moment(plan, dice));
+        plan.incidents.push((time, Incident::Controller(host, dice.pick(Controller::ALL))));
+    }
+}
+
 pub(super) fn small_buffers(plan: &mut Plan, dice: &mut Dice) {
     for host in &mut plan.hosts {
         if dice.chance(700) {

@@ -3,9 +3,10 @@
 use core::time::Duration;
 
 use synack_netem::{
-    Bottleneck, BurstLoss, Capacity, Corruption, Distribution, Duplication, EcnUse, Jitter, Order,
-    Outage, OutageEffect, Padding, Probability, Rate, ReorderBy, Reordering, Spikes,
+    Bottleneck, BurstLoss, Capacity, CoDel, Corruption, Distribution, Duplication, EcnUse, Jitter,
+    Order, Outage, OutageEffect, Padding, Probability, Queue, Rate, ReorderBy, Reordering, Spikes,
 };
+use synack_tcb::EcnPolicy;
 
 use super::Plan;
 use crate::middlebox::{Kind, Strips, Target};
@@ -176,6 +177,21 @@ pub(super) fn bottlenecks(plan: &mut Plan, dice: &mut Dice) {
             1 => Bottleneck::codel(rate, capacity, EcnUse::Drop),
             _ => Bottleneck::drop_tail(rate, packets),
         });
+    }
+}
+
+pub(super) fn marks(plan: &mut Plan, dice: &mut Dice) {
+    for host in &mut plan.hosts {
+        host.connection.ecn = dice.pick(&[EcnPolicy::Off, EcnPolicy::WhenAsked, EcnPolicy::Ask]);
+    }
+    for link in &mut plan.links {
+        let Some(bottleneck) = &mut link.bottleneck else { continue };
+        let capacity = Capacity::packets(dice.magnitude(10, 10_000) as usize);
+        bottleneck.queue = match dice.below(3) {
+            0 => Queue::CoDel { capacity, codel: CoDel::RFC_8289, ecn: EcnUse::Mark },
+            1 => Queue::MarkAbove { capacity, bytes: dice.magnitude(1, 1_000_000) as usize },
+            _ => bottleneck.queue,
+        };
     }
 }
 

@@ -11,6 +11,7 @@ use core::time::Duration;
 pub use fault::Fault;
 use synack_netem::{Bottleneck, LinkConfig, Rate};
 
+use crate::Controller;
 use crate::device::DeviceFaults;
 use crate::host::{HostConfig, HostId};
 use crate::middlebox::MiddleboxFaults;
@@ -78,6 +79,8 @@ pub enum Incident {
     Blind(HostId),
     /// An attacker in the path changes a packet.
     InPath(HostId),
+    /// A host's connections are given another congestion controller.
+    Controller(HostId, Controller),
 }
 
 impl Plan {
