@@ -37,7 +37,10 @@ impl CongestionWatch {
         if is_again && core::mem::take(&mut self.has_free_segment) {
             return Ok(());
         }
-        ensure(new.pipe <= new.cwnd.saturating_add(new.smss), Invariant::Congestion, || {
+        // A loss probe of new text is a segment more, however much is in flight (RFC 8985 §7.3).
+        let is_probe = new.counters.loss_probes != old.counters.loss_probes;
+        let limit = if is_probe { new.cwnd.max(old.pipe) } else { new.cwnd };
+        ensure(new.pipe <= limit.saturating_add(new.smss), Invariant::Congestion, || {
             format!("{} octets in flight under cwnd {} after {packet}", new.pipe, new.cwnd)
         })
     }
