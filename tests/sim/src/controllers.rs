@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use synack_tcb::congestion::{CongestionFactory, Cubic, NewReno};
+use synack_tcb::congestion::{Bbr, CongestionFactory, Cubic, NewReno};
 
 /// A congestion controller that a connection can be given.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,7 @@ impl Controller {
     pub const ALL: &[Self] = &[
         Self { name: "reno", factory: || Arc::new(NewReno::FACTORY) },
         Self { name: "cubic", factory: || Arc::new(Cubic::FACTORY) },
+        Self { name: "bbr", factory: || Arc::new(Bbr::FACTORY) },
     ];
 
     /// The one of this name.

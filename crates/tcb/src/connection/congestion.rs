@@ -77,8 +77,30 @@ impl Connection {
         if let Some(signal) = outcome.recovered {
             self.congestion.on_recovered(now, signal);
         }
+        self.tell_newly_lost(now);
         if let Some(flight_size) = outcome.lost {
             self.begin_recovery(now, flight_size);
+        }
+    }
+
+    /// Tells the controller of each range that was taken for lost since it was told last.
+    pub(super) fn tell_newly_lost(&mut self, now: Instant) {
+        for lost in self.recovery.take_newly_lost() {
+            self.congestion.on_lost(now, &lost);
+        }
+    }
+
+    /// More is about to be sent, or may be: notes if there was nothing to send until now, and that
+    /// not for want of room in cwnd. What is delivered then does not tell how fast the path is.
+    ///
+    /// Source: draft-ietf-ccwg-bbr, "Detecting application-limited phases" (BBR-17).
+    pub(super) fn note_app_limited(&mut self) {
+        let is_limited = self.snd.is_syn_acked()
+            && self.unsent() < u64::from(self.smss())
+            && self.recovery.lost() == 0
+            && self.cwnd_room() > 0;
+        if is_limited {
+            self.recovery.on_app_limited();
         }
     }
 
@@ -129,8 +151,7 @@ impl Connection {
     /// `bytes` are about to leave, in segments that count as in flight.
     pub(super) fn tell_sent(&mut self, now: Instant, bytes: u32) {
         let in_flight_before = self.recovery.in_flight();
-        // With nothing in flight cwnd has room, so it was not what sending waited for.
-        let is_app_limited = in_flight_before == 0;
+        let is_app_limited = self.recovery.is_app_limited();
         self.congestion.on_sent(&SentSample { now, bytes, in_flight_before, is_app_limited });
         if let Some(rate) = self.pacing_rate() {
             self.pacer.on_sent(now, bytes, rate);

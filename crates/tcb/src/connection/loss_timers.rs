@@ -113,13 +113,16 @@ impl Connection {
             self.restart_loss_timer(now);
             return;
         }
+        self.note_app_limited();
         self.due.probe = Some(Probe::Tail);
         self.await_poll();
     }
 
     /// Source: RFC 8985 §6.2 step 5 (RACK-13).
     pub(super) fn on_reorder_timeout(&mut self, now: Instant) {
+        self.note_app_limited();
         let found = self.recovery.on_reorder_timeout(now, self.snd.nxt, self.smss());
+        self.tell_newly_lost(now);
         if let Some(flight_size) = found {
             self.begin_recovery(now, flight_size);
         }

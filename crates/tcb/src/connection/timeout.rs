@@ -79,8 +79,11 @@ impl Connection {
             return;
         }
         self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
+        self.note_app_limited();
         let cwnd = self.cwnd();
-        if let Some(flight_size) = self.recovery.on_timeout(now, self.snd.nxt, cwnd) {
+        let signal = self.recovery.on_timeout(now, self.snd.nxt, cwnd);
+        self.tell_newly_lost(now);
+        if let Some(flight_size) = signal {
             self.signal_congestion(now, CongestionSignal::Timeout, flight_size);
         }
         self.due.retransmit = true;
@@ -119,6 +122,7 @@ impl Connection {
             self.end(CloseReason::TimedOut);
             return;
         }
+        self.note_app_limited();
         self.due.probe = Some(Probe::Window);
         self.waiting.probes = self.waiting.probes.saturating_add(1);
     }

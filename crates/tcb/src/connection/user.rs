@@ -384,6 +384,7 @@ impl Connection {
 
     /// Something is about to become outstanding: the times of waiting begin, unless they run.
     fn begin_waiting(&mut self, now: Instant) {
+        self.note_app_limited();
         if !self.has_outstanding() {
             self.waiting.progress_at = now;
             self.waiting.answered_at = now;

@@ -70,6 +70,7 @@ impl LossRecovery {
         let is_awaiting_ack = self.is_awaiting_ack();
         let before = Before { una, in_flight, outstanding, sacked, is_awaiting_ack };
         let delivered = self.deliver(&arrival);
+        self.sent.rate.on_delivered(arrival.now, delivered.newly, delivered.latest.as_ref());
         let rtt = self.measure(&arrival, &delivered, &before);
         let advanced = delivered.acked > 0;
         let restart_timer = advanced && self.restarts_timer(&arrival);
@@ -82,7 +83,9 @@ impl LossRecovery {
         if was_fast {
             self.reduce(&arrival, &delivered, &before, newly_lost);
         }
-        self.delivered += u64::from(delivered.newly);
+        let min_rtt = self.min_rtt.get();
+        let rate = &self.sent.rate;
+        let rate = delivered.latest.map(|latest| rate.sample(arrival.now, &latest, min_rtt));
         let sample = (advanced || delivered.sacked > 0).then(|| AckSample {
             now: arrival.now,
             acked_bytes: delivered.acked,
@@ -93,9 +96,9 @@ impl LossRecovery {
             in_flight: self.in_flight(),
             rtt,
             srtt: self.rtt.srtt(),
-            min_rtt: self.min_rtt.get(),
-            rate: None,
-            delivered_total: self.delivered,
+            min_rtt,
+            rate,
+            delivered_total: self.delivered(),
             paced: false,
             cwnd_limited: before.una < self.cwnd_limited,
             // CC-19: the ACK that ends recovery deflates cwnd and adds nothing to it. One that

@@ -31,6 +31,8 @@ pub(super) struct Deliveries {
     pub(super) sacked: u32,
     /// Newly delivered, either way. Units: octets.
     pub(super) newly: u32,
+    /// The one that was sent last, as far as is known.
+    pub(super) latest: Option<SentRecord>,
     /// The newest of them whose sending is known for certain enough (RACK-5, RACK-6).
     pub(super) newest: Option<Transmission>,
     /// The number after the highest of them.
@@ -75,6 +77,7 @@ impl Deliveries {
             acked: 0,
             sacked: 0,
             newly: 0,
+            latest: None,
             newest: None,
             highest: None,
             is_reordered: false,
@@ -129,6 +132,9 @@ impl Deliveries {
             self.newest_once = Some(newest.max(part.sent_at));
         }
         let sending = Transmission::of(part);
+        if self.latest.is_none_or(|latest| sending.is_after(Transmission::of(&latest))) {
+            self.latest = Some(*part);
+        }
         if self.judge.is_certain(part) && self.newest.is_none_or(|newest| sending.is_after(newest))
         {
             self.newest = Some(sending);

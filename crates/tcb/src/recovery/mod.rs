@@ -6,6 +6,7 @@
 
 mod ack;
 mod deliveries;
+mod delivery_rate;
 mod duplicate_ack;
 mod episode;
 mod frto;
@@ -24,6 +25,7 @@ mod tlp;
 mod undo;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 pub(crate) use ack::{AckArrival, AckOutcome};
@@ -42,6 +44,7 @@ use tlp::TailProbe;
 use undo::Undo;
 
 use crate::Instant;
+use crate::congestion::LostSample;
 
 /// Loss detection and recovery of one connection.
 #[derive(Clone, Debug)]
@@ -65,8 +68,6 @@ pub(crate) struct LossRecovery {
     cwnd_limited: SeqNum,
     /// `windowEnd`: SND.NXT when the round trip under way began (RFC 9406 §4.2, HS-1).
     round_end: SeqNum,
-    /// Octets delivered since the connection began, acknowledged one way or the other.
-    delivered: u64,
 }
 
 /// How losses are found.
@@ -105,7 +106,6 @@ impl LossRecovery {
             timeouts: 0,
             cwnd_limited: iss,
             round_end: iss,
-            delivered: 0,
         }
     }
 
@@ -212,7 +212,23 @@ impl LossRecovery {
 
     /// Octets delivered since the connection began.
     pub(crate) fn delivered(&self) -> u64 {
-        self.delivered
+        self.sent.rate.delivered()
+    }
+
+    /// What was taken for lost since this was asked last, in that order.
+    pub(crate) fn take_newly_lost(&mut self) -> Vec<LostSample> {
+        self.sent.take_newly_lost()
+    }
+
+    /// There was nothing to send, though cwnd would have let it go (BBR-17).
+    pub(crate) fn on_app_limited(&mut self) {
+        let in_flight = self.in_flight();
+        self.sent.rate.on_app_limited(in_flight);
+    }
+
+    /// Whether what is sent now tells how fast the application is, not the network (BBR-17).
+    pub(crate) fn is_app_limited(&self) -> bool {
+        self.sent.rate.is_app_limited()
     }
 
     /// Octets that are to be sent again.

@@ -2,6 +2,7 @@
 
 use synack_wire::{SeqNum, SeqRange};
 
+use super::delivery_rate::Departure;
 use crate::Instant;
 
 /// One range that was sent.
@@ -11,6 +12,8 @@ pub(crate) struct SentRecord {
     pub(crate) range: SeqRange,
     /// When it was sent last (Segment.xmit_ts of RFC 8985 §5.2).
     pub(crate) sent_at: Instant,
+    /// How things stood when it was sent last.
+    pub(super) departure: Departure,
     /// The how manieth packet it was sent in: tells apart what left at the same time. Wraps.
     pub(super) nth: u32,
     /// If it is [`Fate::Sacked`]: at least up to here everything is.

@@ -12,8 +12,10 @@ use core::cmp::{Ordering, Reverse};
 
 use synack_wire::{SeqNum, SeqRange};
 
+use super::delivery_rate::DeliveryRate;
 use super::record::{Again, Fate, Sent, SentRecord, Totals, segment_len_of};
 use crate::Instant;
+use crate::congestion::LostSample;
 use crate::linked_slab::{Key, LinkedSlab, List};
 
 /// The records; together they cover all that is unacknowledged of text and FIN, without gap or
@@ -32,6 +34,9 @@ pub(crate) struct SentQueue {
     /// At least the lost ones, lowest number first.
     lost_first: BinaryHeap<Reverse<Place>>,
     pub(super) totals: Totals,
+    pub(super) rate: DeliveryRate,
+    /// What was taken for lost, until somebody asks.
+    newly_lost: Vec<LostSample>,
     /// How many packets left so far. Wraps.
     pub(super) packets: u32,
 }
@@ -107,6 +112,7 @@ impl SentQueue {
         let record = SentRecord {
             range,
             sent_at: now,
+            departure: self.rate.on_sent(now, self.pipe(), range.len()),
             nth: self.next_nth(),
             sacked_to: range.end,
             segment_len: segment_len_of(segment_len),
@@ -171,7 +177,9 @@ impl SentQueue {
         self.overdue = None;
         for key in by_time {
             let mut record = *self.record(key);
+            let before = record.fate;
             record.judge(judge(&record));
+            self.note_newly_lost(&record, before);
             self.totals.add(&record);
             *self.record_mut(key) = record;
             self.records.link_back(self.lists.of(record.fate), key);
@@ -233,6 +241,7 @@ impl SentQueue {
     /// Records that `range`, all of it lost, was sent again.
     pub(crate) fn on_retransmitted(&mut self, now: Instant, range: SeqRange, segment_len: u32) {
         let nth = self.next_nth();
+        let departure = self.rate.on_sent(now, self.pipe(), range.len());
         let mut index = self.index_of(range.start);
         while let Some(place) = self.order.get(index).copied() {
             let part = self.record(place.key).range.intersection(range);
@@ -243,7 +252,7 @@ impl SentQueue {
             self.set_fate(key, Fate::InFlight);
             let record = self.record_mut(key);
             record.again = Again::Retransmitted;
-            (record.sent_at, record.nth) = (now, nth);
+            (record.sent_at, record.departure, record.nth) = (now, departure, nth);
             record.segment_len = segment_len_of(segment_len);
             index = at + 1;
         }
@@ -259,58 +268,27 @@ impl SentQueue {
         }
     }
 
-    /// What a loss probe sends again: the last segment, or the end of it, and as many small ones
-    /// before it as fit `len_max` with it. `None` if the last is not in flight.
-    pub(crate) fn tail(&self, len_max: u32) -> Option<SeqRange> {
-        let mut tail = SeqRange::new(self.end, self.end);
-        for place in self.order.iter().rev() {
-            let record = self.record(place.key);
-            if record.fate != Fate::InFlight {
-                break;
-            }
-            let lowest = self.end - (self.end - record.range.start).min(len_max);
-            tail.start = record.segment_from(lowest);
-            if tail.is_empty() {
-                // One segment that is longer than one may be now.
-                tail.start = lowest;
-            }
-            if tail.start != record.range.start {
-                break;
-            }
-        }
-        (!tail.is_empty()).then_some(tail)
-    }
-
-    /// Records that a loss probe sent the [`tail`](Self::tail) again.
-    pub(crate) fn on_probed(&mut self, now: Instant, tail: SeqRange) {
-        let nth = self.next_nth();
-        let mut index = self.index_of(tail.start);
-        while let Some(place) = self.order.get(index).copied() {
-            let part = self.record(place.key).range.intersection(tail);
-            let (at, key) = self.isolate(index, part);
-            // To the back of those in flight: it is the newest of them now.
-            self.set_fate(key, Fate::InFlight);
-            self.change(key, |record| {
-                record.again = Again::Probed;
-                (record.sent_at, record.nth) = (now, nth);
-            });
-            index = at + 1;
-        }
-    }
-
     /// Takes back that what was sent since `since` left when it was polled: it left at `now`.
     pub(crate) fn on_stalled(&mut self, now: Instant, since: Instant) {
         let mut next = self.lists.in_flight.back();
         while let Some(key) = next.filter(|key| self.record(*key).sent_at >= since) {
-            self.record_mut(key).sent_at = now;
+            let record = self.record_mut(key);
+            record.sent_at = now;
+            record.departure.on_stalled(now, since);
             next = self.records.previous(key);
         }
+        self.rate.on_stalled(now, since);
     }
 
     /// Drops every record. Packets are counted on: what leaves next is younger than what was
     /// delivered last.
     pub(crate) fn clear(&mut self) {
-        *self = Self { packets: self.packets, ..Self::default() };
+        *self = Self { packets: self.packets, rate: self.rate, ..Self::default() };
+    }
+
+    /// What was taken for lost since this was asked last, in that order.
+    pub(crate) fn take_newly_lost(&mut self) -> Vec<LostSample> {
+        core::mem::take(&mut self.newly_lost)
     }
 
     /// Gives back the memory of an empty queue.
@@ -343,11 +321,13 @@ impl SentQueue {
         let before = self.record(key).fate;
         self.records.unlink(self.lists.of(before), key);
         self.change(key, |record| record.judge(fate));
+        let record = *self.record(key);
+        self.note_newly_lost(&record, before);
         self.records.link_back(self.lists.of(fate), key);
         self.note_lost(key);
     }
 
-    fn next_nth(&mut self) -> u32 {
+    pub(super) fn next_nth(&mut self) -> u32 {
         self.packets = self.packets.wrapping_add(1);
         self.packets
     }
@@ -400,7 +380,7 @@ impl SentQueue {
     }
 
     /// Changes a record, and the sums with it.
-    fn change(&mut self, key: Key, change: impl FnOnce(&mut SentRecord)) {
+    pub(super) fn change(&mut self, key: Key, change: impl FnOnce(&mut SentRecord)) {
         let mut record = *self.record(key);
         self.totals.remove(&record);
         change(&mut record);
@@ -419,6 +399,13 @@ impl SentQueue {
     pub(super) fn forget_lost_below(&mut self, ack: SeqNum) {
         while self.lost_first.peek().is_some_and(|Reverse(place)| place.start < ack) {
             self.lost_first.pop();
+        }
+    }
+
+    /// A record changed from the fate `before` to what it is now.
+    fn note_newly_lost(&mut self, record: &SentRecord, before: Fate) {
+        if (before, record.fate) == (Fate::InFlight, Fate::Lost) {
+            self.newly_lost.push(self.rate.on_lost(record));
         }
     }
 

@@ -6,7 +6,9 @@ use core::time::Duration;
 use synack_wire::{SeqNum, SeqRange};
 
 use super::ack::AckArrival;
+use super::record::{Again, Fate};
 use super::rtt::GRANULARITY;
+use super::sent::SentQueue;
 use super::{Detector, LossRecovery};
 use crate::Instant;
 
@@ -141,6 +143,48 @@ impl LossRecovery {
     fn on_probed(&mut self, probed: Probed) {
         if let Detector::Rack { probe, .. } = &mut self.detector {
             probe.on_sent(probed);
+        }
+    }
+}
+
+impl SentQueue {
+    /// What a loss probe sends again: the last segment, or the end of it, and as many small ones
+    /// before it as fit `len_max` with it. `None` if the last is not in flight.
+    pub(crate) fn tail(&self, len_max: u32) -> Option<SeqRange> {
+        let mut tail = SeqRange::new(self.end, self.end);
+        for place in self.order.iter().rev() {
+            let record = self.record(place.key);
+            if record.fate != Fate::InFlight {
+                break;
+            }
+            let lowest = self.end - (self.end - record.range.start).min(len_max);
+            tail.start = record.segment_from(lowest);
+            if tail.is_empty() {
+                // One segment that is longer than one may be now.
+                tail.start = lowest;
+            }
+            if tail.start != record.range.start {
+                break;
+            }
+        }
+        (!tail.is_empty()).then_some(tail)
+    }
+
+    /// Records that a loss probe sent the [`tail`](Self::tail) again.
+    pub(crate) fn on_probed(&mut self, now: Instant, tail: SeqRange) {
+        let nth = self.next_nth();
+        let departure = self.rate.on_sent(now, self.pipe(), tail.len());
+        let mut index = self.index_of(tail.start);
+        while let Some(place) = self.order.get(index).copied() {
+            let part = self.record(place.key).range.intersection(tail);
+            let (at, key) = self.isolate(index, part);
+            // To the back of those in flight: it is the newest of them now.
+            self.set_fate(key, Fate::InFlight);
+            self.change(key, |record| {
+                record.again = Again::Probed;
+                (record.sent_at, record.departure, record.nth) = (now, departure, nth);
+            });
+            index = at + 1;
         }
     }
 }

@@ -7,6 +7,7 @@ mod beginnings;
 mod blind;
 mod closing;
 mod congestion;
+mod controller;
 mod ecn;
 mod fast_retransmit;
 mod icmp;

@@ -89,6 +89,7 @@ impl Connection {
         if ack < self.snd.una {
             return;
         }
+        self.note_app_limited();
         let advances = ack > self.snd.una;
         let timestamps = arrival.seg.options.timestamps.filter(|_| self.negotiated.timestamps);
         let echoed_at = timestamps.and_then(|t| self.timestamps.echoed_at(now, t.echo));

@@ -1,6 +1,7 @@
 //! What the two ACKs after a timeout decide, as RFC 5682 has it, with SACK and without.
 //! Ten segments of 1000 were out; the first was sent again. New text begins at 10000.
 use super::super::deliveries::Judge;
+use super::super::delivery_rate::DeliveryRate;
 use super::super::record::{Again, Fate, SentRecord};
 use super::*;
 use crate::Instant;
@@ -20,6 +21,7 @@ fn part(from: u32, again: Again, was_sacked: bool) -> SentRecord {
     SentRecord {
         range,
         sent_at: Instant::from_millis(1),
+        departure: DeliveryRate::default().on_sent(Instant::from_millis(1), 0, 1_000),
         nth: 1,
         sacked_to: range.end,
         segment_len: 1_000,

@@ -1,6 +1,7 @@
 //! The reordering window and the tests of RFC 8985, worked by hand.
 //! Each row feeds what an ACK delivered, and asks for the window or for who is overdue.
 use super::super::deliveries::Judge;
+use super::super::delivery_rate::DeliveryRate;
 use super::super::record::{Again, Fate};
 use super::*;
 use alloc::vec;
@@ -21,6 +22,7 @@ fn record(from: u32, to: u32, sent_ms: u64, again: Again) -> SentRecord {
     SentRecord {
         range,
         sent_at: at(sent_ms),
+        departure: DeliveryRate::default().on_sent(at(sent_ms), 0, 1_000),
         // Packets that wrap while they are compared.
         nth: (sent_ms as u32).wrapping_sub(140),
         sacked_to: range.end,
