@@ -157,9 +157,9 @@ fn bbr_16_losses_are_told_one_by_one_and_before_what_they_bring_about() {
     // 1 and 2001 to 4001 are lost.
     c.sack(&[(1_001, 2_001), (4_001, 10_001)]);
     let told = scribe.take();
-    let lost = |at: usize| match told[at] {
-        Told::Lost(it) => (it.bytes, it.tx_in_flight, it.lost, it.is_adjacent),
-        ref other => panic!("{other:?}"),
+    let lost = |at: usize| {
+        let Told::Lost(it) = &told[at] else { panic!("{told:?}") };
+        (it.bytes, it.tx_in_flight, it.lost, it.is_adjacent)
     };
     assert_eq!(lost(0), (1_000, 1_000, 1_000, false));
     assert_eq!(lost(1), (1_000, 3_000, 2_000, false));
