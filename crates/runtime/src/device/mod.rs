@@ -5,7 +5,11 @@ mod memory;
 mod packets;
 #[cfg(target_os = "linux")]
 mod tun;
+#[cfg(target_os = "linux")]
+mod tun_sys;
 mod udp;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::fmt;
 use std::io;

@@ -1,28 +1,26 @@
 //! A TUN device of Linux, by tokio-tun: one packet a system call, as any kernel has it.
 
 use std::fmt;
+use std::fs::File;
 use std::future::Future;
-use std::io;
+use std::io::{self, Read, Write};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use nix::errno::Errno;
 use tokio::time::Sleep;
 use tokio_tun::Tun;
-use tokio_util::sync::ReusableBoxFuture;
 
-use super::{Capabilities, Device, Outgoing, Received};
-use crate::buffer_pool::{Block, BufferPool};
-use crate::sync::{Mutex, lock, register};
+use super::watch::Watch;
+use super::{Capabilities, Device, Outgoing, Received, tun_sys};
+use crate::buffer_pool::BufferPool;
+use crate::sync::{Mutex, lock};
 
 /// A TUN device.
 ///
 /// Its other end is the kernel: give that an address and a route to the stack's addresses, and set
 /// the device up, by `ip` or by what [`tokio_tun::TunBuilder`] offers. A device that is down loses
-/// what is sent; one that is removed has failed, which shows when the next packet is sent.
+/// what is sent; one that is removed has failed.
 ///
 /// ```no_run
 /// use synack::{Stack, TunDevice};
@@ -37,33 +35,11 @@ use crate::sync::{Mutex, lock, register};
 /// # }
 /// ```
 pub struct TunDevice {
-    tun: Arc<Tun>,
-    /// Packets received since the device was last found empty.
-    ///
-    /// tokio-tun tells readiness by `recv` alone, which waits, and costs more than `try_recv`,
-    /// which does not keep the readiness right. So a run of packets begins with the one and goes on
-    /// with the other; a single packet costs one call in vain, not two.
-    run: AtomicU32,
-    /// Absent while it is polled, so that no lock is held over a system call. Only the driver does.
-    receiving: Mutex<Option<Receiving>>,
+    tun: Watch<File>,
+    name: String,
+    /// Until when a full device is not asked again.
     retry: Mutex<Option<Pin<Box<Sleep>>>>,
-    removal: Mutex<Removal>,
     mtu: u32,
-}
-
-/// Whether the kernel still has the device. A read does not end when it goes: tokio-tun does not
-/// listen for what the kernel reports then.
-#[derive(Default)]
-struct Removal {
-    error: Option<io::Error>,
-    /// The driver's.
-    waker: Option<Waker>,
-}
-
-/// A call of `recv`, in an allocation that all of them use.
-struct Receiving {
-    future: ReusableBoxFuture<'static, (Block, io::Result<usize>)>,
-    is_pending: bool,
 }
 
 impl TunDevice {
@@ -86,66 +62,21 @@ impl TunDevice {
     /// Uses a device that was opened with [`tokio_tun::TunBuilder`], without packet information.
     ///
     /// # Errors
-    /// What the kernel answers to a question for the MTU.
+    /// What the kernel answers to a question for the MTU, or for another descriptor.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O enabled.
     pub fn new(tun: Tun) -> io::Result<Self> {
         let mtu = u32::try_from(tun.mtu().map_err(of_tun)?).map_err(io::Error::other)?;
-        Ok(Self {
-            tun: Arc::new(tun),
-            run: AtomicU32::new(0),
-            receiving: Mutex::new(None),
-            retry: Mutex::new(None),
-            removal: Mutex::default(),
-            mtu,
-        })
+        let name = tun.name().to_owned();
+        // The descriptor of `tun` is closed with it: tokio would be told of each packet twice.
+        let tun = Watch::new(tun_sys::duplicate(&tun)?)?;
+        Ok(Self { tun, name, retry: Mutex::new(None), mtu })
     }
 
     /// The name of the device.
     pub fn name(&self) -> &str {
-        self.tun.name()
-    }
-
-    /// The next packet of a run, without a question for readiness; `None` at the end of the run.
-    fn receive_at_once(&self, pool: &mut BufferPool) -> Option<io::Result<Received>> {
-        if self.run.load(Ordering::Relaxed) < RUN_MIN {
-            return None;
-        }
-        let mut block = pool.take();
-        match self.tun.try_recv(block.octets()) {
-            Ok(len) => Some(Ok(Received::unverified(pool.give(block, len)))),
-            Err(error) => {
-                pool.put_back(block);
-                self.run.store(0, Ordering::Relaxed);
-                let is_passing = is_passing(&error);
-                (!is_passing).then_some(Err(error))
-            }
-        }
-    }
-}
-
-impl TunDevice {
-    /// Ready when a send found the device removed.
-    fn poll_removal(&self, cx: &mut Context<'_>) -> Poll<io::Result<Received>> {
-        let mut removal = lock(&self.removal);
-        match removal.error.take() {
-            Some(error) => Poll::Ready(Err(error)),
-            None => {
-                register(&mut removal.waker, cx);
-                Poll::Pending
-            }
-        }
-    }
-
-    /// Passes `error` on; if it says that the device was removed, receiving ends with it.
-    fn note_removal(&self, error: io::Error) -> io::Error {
-        if error.raw_os_error() != Some(REMOVED as i32) {
-            return error;
-        }
-        let mut removal = lock(&self.removal);
-        removal.error = Some(io::Error::from(REMOVED));
-        let driver = removal.waker.take();
-        drop(removal);
-        driver.into_iter().for_each(Waker::wake);
-        error
+        &self.name
     }
 }
 
@@ -155,42 +86,23 @@ impl Device for TunDevice {
         cx: &mut Context<'_>,
         pool: &mut BufferPool,
     ) -> Poll<io::Result<Received>> {
-        if let Some(received) = self.receive_at_once(pool) {
-            return Poll::Ready(received);
-        }
-        let receiving = lock(&self.receiving).take();
-        let mut receiving = match receiving {
-            Some(receiving) if receiving.is_pending => receiving,
-            Some(mut receiving) => {
-                receiving.future.set(receive(Arc::clone(&self.tun), pool.take()));
-                receiving
-            }
-            None => Receiving {
-                future: ReusableBoxFuture::new(receive(Arc::clone(&self.tun), pool.take())),
-                is_pending: false,
-            },
-        };
-        let polled = receiving.future.poll(cx);
-        receiving.is_pending = polled.is_pending();
-        *lock(&self.receiving) = Some(receiving);
-        let Poll::Ready((block, received)) = polled else {
-            self.run.store(0, Ordering::Relaxed);
-            return self.poll_removal(cx);
-        };
-        Poll::Ready(match received {
-            Ok(len) => {
-                self.run.fetch_add(1, Ordering::Relaxed);
-                Ok(Received::unverified(pool.give(block, len)))
-            }
-            Err(error) => {
+        let mut block = pool.take();
+        let received = self.tun.poll_read(cx, |mut tun| tun.read(block.octets()));
+        match received {
+            Poll::Ready(Ok(len)) => Poll::Ready(Ok(Received::unverified(pool.give(block, len)))),
+            Poll::Ready(Err(error)) => {
                 pool.put_back(block);
-                Err(error)
+                Poll::Ready(Err(error))
             }
-        })
+            Poll::Pending => {
+                pool.put_back(block);
+                Poll::Pending
+            }
+        }
     }
 
-    /// Ready after a tick of tokio's clock: tokio-tun does not tell. A TUN device is never full,
-    /// unless someone set a limit on what it sends (`TUNSETSNDBUF`).
+    /// Ready after a tick of tokio's clock. A TUN device is never full, unless someone set a limit
+    /// on what it sends (`TUNSETSNDBUF`).
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let retry = lock(&self.retry).take();
         let mut retry = retry.unwrap_or_else(|| Box::pin(tokio::time::sleep(RETRY_AFTER)));
@@ -204,10 +116,10 @@ impl Device for TunDevice {
     fn try_send(&self, packet: Outgoing<'_>) -> io::Result<()> {
         let octets = packet.contiguous()?;
         loop {
-            match self.tun.try_send(octets) {
+            match self.tun.get_ref().write(octets) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.note_removal(error)),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -227,20 +139,6 @@ impl fmt::Debug for TunDevice {
     }
 }
 
-/// Waits for a packet. The block is lost if the future is dropped.
-async fn receive(tun: Arc<Tun>, mut block: Block) -> (Block, io::Result<usize>) {
-    loop {
-        match tun.recv(block.octets()).await {
-            Err(error) if is_passing(&error) => {}
-            received => return (block, received),
-        }
-    }
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
 fn of_tun(error: tokio_tun::Error) -> io::Error {
     match error {
         tokio_tun::Error::IoError(error) => error,
@@ -248,9 +146,5 @@ fn of_tun(error: tokio_tun::Error) -> io::Error {
     }
 }
 
-/// What a descriptor says whose device was removed.
-const REMOVED: Errno = Errno::EBADFD;
-/// Packets after which more are expected.
-const RUN_MIN: u32 = 2;
 /// A tick of tokio's timers.
 const RETRY_AFTER: Duration = Duration::from_millis(1);
