@@ -41,6 +41,8 @@ pub(crate) struct CellState {
     pub(crate) news: Option<Box<EventQueue>>,
     /// When the driver visits by itself.
     pub(crate) armed: Option<Instant>,
+    /// The last visit took nothing, to let the application go first.
+    pub(crate) is_held: bool,
     /// The state that was last traced.
     traced: State,
 }
@@ -70,6 +72,7 @@ impl ConnectionCell {
             waiting: None,
             news: None,
             armed: None,
+            is_held: false,
             traced,
         };
         Self { id, path, queued: Queued::new(), clock, bell, state: Mutex::new(state) }
@@ -237,6 +240,13 @@ impl CellState {
 }
 
 impl Wakes {
+    /// How many tasks, but that all who wait by `&self` count as one.
+    pub(crate) fn len(&self) -> usize {
+        let Self { reader, writer, news, waiting } = self;
+        let tasks = [reader, writer, news].into_iter().flatten().count();
+        tasks + usize::from(waiting.is_some())
+    }
+
     /// Wakes everyone. The cell must not be locked.
     pub(crate) fn wake(self) {
         let Self { reader, writer, news, waiting } = self;

@@ -104,6 +104,12 @@ impl<Id, Request> Doorbell<Id, Request> {
         }
     }
 
+    /// The driver comes anyway, so until it has [taken](Self::take_visits) what was rung for, no
+    /// ring wakes it.
+    pub(crate) fn let_ring(&self) {
+        self.lock().waker = None;
+    }
+
     /// No one will answer any more. Returns what was still asked.
     pub(crate) fn close(&self) -> Vec<Request> {
         let mut rung = self.lock();

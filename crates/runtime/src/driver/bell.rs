@@ -78,6 +78,10 @@ impl Bell {
         drop(self.door.close());
     }
 
+    pub(super) fn let_ring(&self) {
+        self.door.let_ring();
+    }
+
     pub(super) fn take_visits(
         &self,
         cx: &mut Context<'_>,

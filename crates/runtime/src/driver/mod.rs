@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -71,6 +71,8 @@ pub(crate) struct Driver {
     /// Why the stack ends, if not in order.
     failure: Option<StackError>,
     visits: Visits<ConnectionId, Request>,
+    /// Tasks that this turn woke.
+    woken: usize,
     outbox: Outbox,
     scratch: Vec<u8>,
 }
@@ -121,6 +123,7 @@ impl Driver {
             is_last_turn: false,
             failure: None,
             visits: Visits::new(),
+            woken: 0,
             outbox: Outbox::default(),
             scratch: Vec::new(),
         }
@@ -128,7 +131,11 @@ impl Driver {
 
     fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Turn {
         self.counters.turns.add(1);
+        self.woken = 0;
         let mut has_more = self.receive(cx, now);
+        if self.failure.is_some() {
+            return Turn::Idle;
+        }
         self.answer_bell(cx, now);
         self.advance_wheel(now);
         has_more |= self.visit_ready(cx, now);
@@ -257,6 +264,18 @@ impl Driver {
         !is_wanted && is_empty && !has_to_send
     }
 
+    /// Those whom this turn woke run next, while what they wait for is in the cache of this core;
+    /// then the driver does, once for all of them.
+    ///
+    /// A task that wakes itself calls an idle worker, which takes the driver from this one and
+    /// leaves the readers here. To yield calls nobody: tokio wakes the task when this worker has no
+    /// other, and until then the bell need not.
+    fn let_others_run(&self, cx: &mut Context<'_>) {
+        self.bell.let_ring();
+        let yielded = pin!(tokio::task::yield_now()).poll(cx);
+        debug_assert!(yielded.is_pending(), "the first poll keeps the waker for later");
+    }
+
     /// Ready when the next deadline has come already.
     fn poll_alarm(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         let Some(deadline) = self.wheel.deadline() else { return Poll::Pending };
@@ -273,19 +292,15 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.counters.wakeups.add(1);
-        for _ in 0..TURNS_MAX {
-            let now = this.clock.now();
-            let turn = this.turn(cx, now);
-            if this.is_over() {
-                this.end_shutdown();
-                return Poll::Ready(());
-            }
-            if turn == Turn::Idle && this.poll_alarm(cx, now).is_pending() {
-                return Poll::Pending;
-            }
+        let now = this.clock.now();
+        let turn = this.turn(cx, now);
+        if this.is_over() {
+            this.end_shutdown();
+            return Poll::Ready(());
         }
-        // Others on this thread come first.
-        cx.waker().wake_by_ref();
+        if turn == Turn::More || this.woken > 1 || this.poll_alarm(cx, now).is_ready() {
+            this.let_others_run(cx);
+        }
         Poll::Pending
     }
 }
@@ -329,8 +344,6 @@ fn wheel_key(id: ConnectionId) -> u32 {
     FIRST_CONNECTION_KEY.saturating_add(u32::try_from(id.index()).unwrap_or(u32::MAX))
 }
 
-/// Turns in one poll of the driver's task.
-const TURNS_MAX: usize = 4;
 /// The endpoint's place in the wheel.
 const ENDPOINT_KEY: u32 = 0;
 /// The shutdown's place in the wheel.

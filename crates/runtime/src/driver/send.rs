@@ -40,9 +40,13 @@ impl Driver {
                 return 0;
             }
         };
+        self.woken += visit.wakes.len();
         visit.wakes.wake();
         if let Some(deadline) = visit.deadline {
             self.wheel.arm(super::wheel_key(id), deadline);
+        }
+        if visit.is_held {
+            self.table.mark_ready(id);
         }
         if visit.has_more {
             self.come_again(id, link, sending);

@@ -273,7 +273,7 @@ impl Connection {
     /// Whether a segment must still leave though the connection is over.
     fn owes_last_segment(&self) -> bool {
         self.due.reset
-            || (self.state == State::TimeWait && self.acks.due() == crate::recv::AckDue::Now)
+            || (self.state == State::TimeWait && self.acks.due() >= crate::recv::AckDue::Soon)
     }
 
     /// What TIME-WAIT takes over (TW-13).

@@ -11,6 +11,8 @@ pub(crate) enum AckDue {
     None,
     /// By the end of the delayed-ACK timer.
     Delayed,
+    /// With the next visit; the application may be given a turn first, to answer with it.
+    Soon,
     /// With the next visit.
     Now,
 }
@@ -63,11 +65,22 @@ impl AckPolicy {
         let spent = u8::try_from(segments).unwrap_or(u8::MAX);
         self.quick_left = self.quick_left.saturating_sub(spent);
         let full = self.unacked >= self.segment_max.saturating_mul(2);
-        self.owe(if quick || full { AckDue::Now } else { AckDue::Delayed });
+        self.owe(match (full, quick) {
+            (true, _) => AckDue::Now,
+            (false, true) => AckDue::Soon,
+            (false, false) => AckDue::Delayed,
+        });
     }
 
-    /// Records that an acknowledgment is owed at once: a gap, a FIN, an unacceptable segment, a
-    /// probe.
+    /// Records that an acknowledgment of a SYN or FIN is owed: no timer delays it, but the first
+    /// text or our FIN may carry it.
+    ///
+    /// Source: RFC 5681 §4.2 (DACK-3); RFC 9293 §3.10.7.3, §3.10.7.4 (SM-FIN-2).
+    pub(crate) fn owe_soon(&mut self) {
+        self.owe(AckDue::Soon);
+    }
+
+    /// Records that an acknowledgment is owed at once: of a gap, an unacceptable segment, a probe.
     ///
     /// Source: RFC 5681 §4.2 (DACK-3); RFC 9293 §3.10.7.4.
     pub(crate) fn owe_now(&mut self) {
@@ -144,7 +157,7 @@ mod tests {
     #[test]
     fn dack_6_a_new_connection_acknowledges_at_once() {
         let mut acks = AckPolicy::new(2);
-        for due in [AckDue::Now, AckDue::Now, AckDue::Delayed] {
+        for due in [AckDue::Soon, AckDue::Soon, AckDue::Delayed] {
             acks.on_text(10, 1);
             assert_eq!(acks.due(), due);
             acks.on_ack_sent();

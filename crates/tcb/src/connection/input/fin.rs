@@ -35,7 +35,7 @@ impl Connection {
         // What lies beyond a FIN is no text, and its places are not those of numbers any more.
         self.reassembly.clear();
         self.sack_report = SackReport::default();
-        self.acks.owe_now();
+        self.acks.owe_soon();
         self.transition(now, StateEvent::PeerFin);
         self.events |= Events::PEER_CLOSED | Events::READABLE;
     }

@@ -99,14 +99,28 @@ impl Connection {
     /// Whether a call of [`poll_transmit`](Self::poll_transmit) is likely to give a packet. Cheap;
     /// a writer stopped by cwnd, the window or Nagle need not wake anyone.
     pub fn wants_transmit(&self) -> bool {
+        self.acks.due() >= AckDue::Soon || self.needs_ack_timer() || self.wants_more_than_an_ack()
+    }
+
+    /// Whether all there is to send is one ACK that what the application says to it may carry: of a
+    /// few octets, of a SYN, of a FIN.
+    ///
+    /// A caller that has just woken the application may let it go first, once, before it polls: the
+    /// ACK and the answer, or the ACK and our FIN, are one segment then. It must not wait for
+    /// longer than that: nothing else makes this ACK leave.
+    ///
+    /// Source: RFC 1122 §4.2.3.2, for what delays are good for; RFC 9293 §3.8.6.3 (SHLD-18).
+    pub fn may_await_answer(&self) -> bool {
+        self.state.sends_text() && self.acks.due() == AckDue::Soon && !self.wants_more_than_an_ack()
+    }
+
+    fn wants_more_than_an_ack(&self) -> bool {
         let due = &self.due;
         due.reset
             || due.reset_at.is_some()
             || due.syn
             || due.retransmit
             || due.probe.is_some()
-            || self.acks.due() == AckDue::Now
-            || self.needs_ack_timer()
             || due.window_update
             || (self.state.sends_text()
                 && (self.can_send_text() || self.can_send_again() || self.needs_send_timer()))
@@ -200,7 +214,7 @@ impl Connection {
         if self.state == State::Closed || self.state == State::SynSent {
             return None;
         }
-        if self.acks.due() == AckDue::Now || self.due.window_update {
+        if self.acks.due() >= AckDue::Soon || self.due.window_update {
             return Some(self.ack_packet(now));
         }
         if self.needs_ack_timer() {
