@@ -7,7 +7,8 @@
 //! | 9003 | echo | anything | the same |
 //! | 9004 | half-close | a count | so many octets, then FIN at once; it reads on to the end |
 //!
-//! A count is a `u64`, little-endian. The client closes first, except on 9004.
+//! A count is a `u64`, little-endian. The client closes first, except on 9004; then the
+//! stack closes its side too.
 
 use std::io;
 

@@ -91,10 +91,18 @@ fn check(address: Ipv4Addr, service: Service) -> io::Result<()> {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
             }
             stream.write_all(&CHECK_OCTETS)?;
-            stream.shutdown(Shutdown::Write)?;
         }
     }
-    Ok(())
+    close(stream)
+}
+
+/// Closes, and waits until the stack has done so too.
+fn close(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    match stream.read(&mut [0])? {
+        0 => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "more than the answer came")),
+    }
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);

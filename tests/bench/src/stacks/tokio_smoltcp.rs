@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::{Sink, Stream};
+use tokio::io::AsyncWriteExt;
 use tokio::io::unix::AsyncFd;
 use tokio_smoltcp::device::{AsyncDevice, DeviceCapabilities};
 use tokio_smoltcp::smoltcp::iface::Config;
@@ -53,7 +54,11 @@ async fn accept(net: Arc<Net>, ip: Ipv4Addr, service: Service) -> io::Result<()>
     let mut listener = net.tcp_bind(SocketAddr::from((ip, service.port()))).await?;
     loop {
         let Ok((mut stream, _)) = listener.accept().await else { continue };
-        tokio::spawn(async move { protocol::serve(&mut stream, service).await });
+        tokio::spawn(async move {
+            protocol::serve(&mut stream, service).await?;
+            // Dropped without this, the connection is forgotten, and its peer gets no FIN.
+            stream.shutdown().await
+        });
     }
 }
 
