@@ -112,7 +112,7 @@ impl Options {
             }
             FAST_OPEN => first(&mut self.fast_open, cookie(value)?),
             ACCURATE_ECN_0 | ACCURATE_ECN_1 => {
-                first(&mut self.accurate_ecn, AccurateEcnCounters::parse(kind, value)?);
+                first(&mut self.accurate_ecn, AccurateEcnCounters::parse(kind, value));
             }
             _ => {}
         }
@@ -291,19 +291,17 @@ impl AccurateEcnCounters {
         2 + 3 * [self.ect0, self.ce, self.ect1].iter().flatten().count()
     }
 
-    /// From an option of either kind with 0 to 3 counters; `value` is without kind and length.
-    fn parse(kind: u8, value: &[u8]) -> Result<Self, OptionFault> {
-        let (counters, rest) = value.as_chunks::<3>();
-        if !rest.is_empty() || counters.len() > 3 {
-            return Err(OptionFault::WrongLength);
-        }
+    /// From an option of either kind; `value` is without kind and length. What is behind the
+    /// counters that fit, and behind the third, is padding (RFC 9768 §3.2.3, ACCECN-16).
+    fn parse(kind: u8, value: &[u8]) -> Self {
+        let (counters, _) = value.as_chunks::<3>();
         let mut counters = counters
             .iter()
             .map(|[high, middle, low]| u32::from_be_bytes([0, *high, *middle, *low]));
         let (first, ce, last) = (counters.next(), counters.next(), counters.next());
         let order_1 = kind == ACCURATE_ECN_1;
         let (ect0, ect1) = if order_1 { (last, first) } else { (first, last) };
-        Ok(Self { order_1, ect0, ce, ect1 })
+        Self { order_1, ect0, ce, ect1 }
     }
 
     /// Only the low 24 bits of a counter are written: that is how they are counted.
