@@ -152,6 +152,9 @@ pub struct ConnectionConfig {
     /// Whether ECN is asked for and agreed to (RFC 3168). If the peer asks for it, by default
     /// (DEC-14).
     pub ecn: EcnPolicy,
+    /// Whether ECN, where it is asked for or agreed to, is accurate ECN (RFC 9768) if the peer
+    /// knows that. Off.
+    pub accurate_ecn: bool,
     /// Whether soft errors are reported (RFC 9293 §3.9.1.8, SHLD-20). On.
     pub soft_errors: bool,
     /// Differentiated services code point of every packet, 6 bits (MUST-48). 0.
@@ -191,6 +194,7 @@ impl Default for ConnectionConfig {
             window_scaling: true,
             sack: true,
             ecn: EcnPolicy::WhenAsked,
+            accurate_ecn: false,
             soft_errors: true,
             dscp: 0,
             hop_limit: 64,

@@ -57,6 +57,8 @@ pub struct ConnectionInfo {
     pub sack: bool,
     /// Whether ECN is in use.
     pub ecn: bool,
+    /// Whether it is accurate ECN.
+    pub accurate_ecn: bool,
     /// Differentiated services code point.
     pub dscp: u8,
     /// User timeout in force.
@@ -95,6 +97,8 @@ pub struct Counters {
     pub loss_probes: u32,
     /// Segments of text that routers marked on their way to us (RFC 3168).
     pub marks_in: u32,
+    /// Packets of ours that routers marked, as the peer counts them (RFC 9768).
+    pub marks_out: u32,
     /// Reductions of the window because routers marked what we sent.
     pub mark_reductions: u32,
 }

@@ -7,30 +7,22 @@
 //!    │ reduces its window once, says CWR on new text
 //! ```
 
-use synack_wire::{Ecn, Flags, SeqNum, TcpPacket};
+use alloc::boxed::Box;
 
-use super::Connection;
+use synack_wire::{Ecn, Flags, Options, SeqNum, TcpPacket};
+
+use super::accurate_ecn::{AccurateEcn, Feedback, HandshakeAck, Heard, Marks};
+use super::ecn_agreement::{EcnTerms, EcnUse};
 use super::input::Arrival;
+use super::{Connection, mtu};
 use crate::Instant;
-use crate::config::EcnPolicy;
 use crate::congestion::CongestionSignal;
+use crate::recovery::AckOutcome;
+use crate::recv::AckDue;
 use crate::timers::Timer;
 
-/// What both SYNs agreed on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum EcnUse {
-    /// ECN is not in use.
-    #[default]
-    Off,
-    /// The peer's packets may be marked, and that is echoed; ours are not to be marked, as a SYN
-    /// that says so left, or came, later (ECN-3).
-    EchoOnly,
-    /// Packets of both sides may be marked.
-    Both,
-}
-
 /// ECN of one connection, once it is agreed on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct EcnState {
     /// Text came marked, and the peer has not yet said that it reduced: ACKs have ECE (ECN-9).
     echoes: bool,
@@ -41,88 +33,105 @@ pub(super) struct EcnState {
     /// SND.NXT at the last reduction by a mark, until that is acknowledged: marks before it are of
     /// the same congestion (ECN-12).
     reduced_to: Option<SeqNum>,
-}
-
-/// What our SYNs said of ECN.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) enum EcnOffer {
-    /// Nothing.
-    #[default]
-    None,
-    /// It was offered by every one.
-    Standing,
-    /// It was offered, and then not any more.
-    Withdrawn,
-}
-
-impl EcnUse {
-    /// What a SYN to us asks for, as far as `policy` allows. Source: RFC 3168 §6.1.1 (ECN-1).
-    pub(crate) fn of_syn(policy: EcnPolicy, syn: Flags) -> Self {
-        let is_asked_for = syn.contains(SETUP_SYN);
-        match policy {
-            EcnPolicy::WhenAsked | EcnPolicy::Ask if is_asked_for => Self::Both,
-            EcnPolicy::Off | EcnPolicy::WhenAsked | EcnPolicy::Ask => Self::Off,
-        }
-    }
-
-    /// What is left of it after the peer's SYN came again.
-    pub(crate) fn after_syn_again(self, syn: Flags) -> Self {
-        match self {
-            Self::Both if !syn.contains(SETUP_SYN) => Self::EchoOnly,
-            Self::Off | Self::EchoOnly | Self::Both => self,
-        }
-    }
-
-    /// Whether it is in use at all.
-    pub(crate) fn is_on(self) -> bool {
-        self != Self::Off
-    }
-
-    /// What a SYN-ACK adds to its flags.
-    pub(crate) fn answer(self) -> Flags {
-        if self.is_on() { Flags::ECE } else { Flags::NONE }
-    }
-}
-
-impl EcnOffer {
-    /// What the answer of the peer, or its crossing SYN, agrees to.
-    ///
-    /// A SYN-ACK that mirrors both flags is of a host that mirrors what it does not know. Source:
-    /// RFC 3168 §6.1.1 (ECN-1 to ECN-3).
-    pub(super) fn agreed(self, control: Flags, is_syn_ack: bool) -> EcnUse {
-        let asked = Flags::from_bits(control.bits() & SETUP_SYN.bits());
-        let is_agreed = if is_syn_ack { asked == Flags::ECE } else { asked == SETUP_SYN };
-        match self {
-            Self::Standing if is_agreed => EcnUse::Both,
-            Self::Withdrawn if is_agreed => EcnUse::EchoOnly,
-            Self::None | Self::Standing | Self::Withdrawn => EcnUse::Off,
-        }
-    }
+    /// The counts, if both ends count.
+    accurate: Option<Box<AccurateEcn>>,
 }
 
 impl Connection {
-    /// What our SYN adds to its flags, and remembers: an offer, which the third SYN withdraws, in
-    /// case it was what kept the others from being answered.
+    // The handshake.
+
+    /// What our SYN adds to its flags: an offer, which the third SYN withdraws, in case it was what
+    /// kept the others from being answered.
     ///
-    /// Source: RFC 3168 §6.1.1.1 (ECN-1, ECN-16, ECN-19).
+    /// Source: RFC 3168 §6.1.1.1 (ECN-1, ECN-16, ECN-19); RFC 9768 §3.1.4.1 (ACCECN-7).
     pub(super) fn ecn_offer(&mut self) -> Flags {
         let handshake = &mut self.handshake;
-        if self.config.ecn != EcnPolicy::Ask {
-            return Flags::NONE;
+        if handshake.syn_sent_at.is_none() {
+            handshake.ecn_offer = EcnTerms::of(&self.config).offer();
+        } else if handshake.retransmissions > 0 {
+            handshake.ecn_offer = handshake.ecn_offer.withdrawn();
         }
-        if handshake.retransmissions == 0 {
-            handshake.ecn_offer = EcnOffer::Standing;
-            return SETUP_SYN;
-        }
-        handshake.ecn_offer = EcnOffer::Withdrawn;
-        Flags::NONE
+        handshake.ecn_offer.flags()
     }
 
-    /// Text in the window came: whether routers marked it, and whether the peer has reduced.
+    /// The peer's SYN-ACK, or its crossing SYN, came.
+    pub(super) fn agree_on_ecn(&mut self, arrival: &Arrival<'_>, terms: EcnTerms) {
+        let (ours, control) = (self.handshake.ecn_offer, arrival.seg.control);
+        if arrival.seg.ack.is_none() {
+            self.negotiated.ecn = ours.agreed_by_crossing(terms, control, arrival.ecn);
+            self.begin_accurate_ecn();
+            return;
+        }
+        self.negotiated.ecn = ours.agreed(control, arrival.ecn);
+        self.begin_accurate_ecn();
+        if let Some(accurate) = &mut self.ecn.accurate {
+            accurate.on_syn_ack(arrival.ecn);
+            // The ACK of the SYN-ACK, and the first text (ACCECN-18).
+            accurate.try_option(2);
+        }
+    }
+
+    /// Counting begins, if both ends agreed to it.
+    pub(super) fn begin_accurate_ecn(&mut self) {
+        if self.negotiated.ecn.is_accurate() {
+            self.ecn.accurate = Some(Box::new(AccurateEcn::new()));
+        }
+    }
+
+    /// A SYN-ACK with the option may not have arrived: no other segment has it.
+    pub(super) fn give_accurate_option_up(&mut self) {
+        if let Some(accurate) = &mut self.ecn.accurate {
+            accurate.give_option_up();
+        }
+    }
+
+    /// The SYN-ACK came again: the pure ACK that it draws tells of its field (ACCECN-10).
+    pub(super) fn hear_syn_ack_again(&mut self, arrival: &Arrival<'_>) {
+        let is_syn_ack = arrival.seg.is_syn() && arrival.seg.ack == Some(self.snd.iss + 1);
+        if !is_syn_ack || arrival.seq != self.rcv.irs || self.is_passive() {
+            return;
+        }
+        if let Some(accurate) = &mut self.ecn.accurate {
+            accurate.on_syn_ack(arrival.ecn);
+        }
+    }
+
+    /// Our SYN-ACK is acknowledged by the segment that opens the connection: if that is a pure ACK
+    /// it tells what became of our ECN field.
     ///
-    /// Source: RFC 3168 §6.1.3 (ECN-9, ECN-10), §6.1.5 (ECN-11).
+    /// Source: RFC 9768 §3.2.2.1 (ACCECN-11), §3.2.2.2.
+    pub(super) fn take_handshake_ack(&mut self, now: Instant, arrival: &Arrival<'_>) {
+        let seg = &arrival.seg;
+        let is_pure = self.is_passive() && seg.is_empty() && seg.options.sack.is_empty();
+        let Some(accurate) = self.ecn.accurate.as_mut().filter(|_| is_pure) else { return };
+        match accurate.on_handshake_ack(seg.control) {
+            HandshakeAck::Sound => {}
+            HandshakeAck::Mangled | HandshakeAck::Silent => self.stop_marking(),
+            HandshakeAck::Marked => {
+                self.stop_marking();
+                let cwnd = self.cwnd();
+                self.signal_congestion(now, CongestionSignal::Ecn, cwnd);
+            }
+        }
+    }
+
+    /// Our packets are not to be marked any more.
+    fn stop_marking(&mut self) {
+        self.negotiated.ecn = self.negotiated.ecn.without_marks();
+    }
+
+    // The side that receives text.
+
+    /// A segment in the window came: whether routers marked it, and whether the peer has reduced.
+    ///
+    /// Source: RFC 3168 §6.1.3 (ECN-9, ECN-10), §6.1.5 (ECN-11); RFC 9768 §3.2 (ACCECN-12).
     pub(super) fn take_marks(&mut self, arrival: &Arrival<'_>) {
-        if !self.negotiated.ecn.is_on() || arrival.seg.payload.is_empty() {
+        match self.negotiated.ecn {
+            EcnUse::Off => return,
+            EcnUse::Accurate(_) => return self.count_marks(arrival),
+            EcnUse::EchoOnly | EcnUse::Both => {}
+        }
+        if arrival.seg.payload.is_empty() {
             return;
         }
         // CWR first: a mark on the very segment is of congestion that it does not answer.
@@ -135,10 +144,55 @@ impl Connection {
         }
     }
 
-    /// What every segment with an ACK adds to its flags (ECN-9).
-    pub(super) fn ecn_echo(&self) -> Flags {
+    fn count_marks(&mut self, arrival: &Arrival<'_>) {
+        let Some(accurate) = &mut self.ecn.accurate else { return };
+        if arrival.ecn == Ecn::Ce {
+            self.counters.marks_in = self.counters.marks_in.wrapping_add(arrival.segments);
+        }
+        let is_due = accurate.on_packet(Heard {
+            field: arrival.ecn,
+            segments: arrival.segments,
+            octets: arrival.seg.payload.len(),
+            has_unacked: self.acks.due() != AckDue::None,
+        });
+        if is_due {
+            self.acks.owe_now();
+        }
+    }
+
+    /// What every segment with an ACK adds to its flags (ECN-9, ACCECN-9).
+    pub(super) fn ecn_echo(&mut self) -> Flags {
+        if let Some(accurate) = &mut self.ecn.accurate {
+            accurate.on_told();
+            return accurate.ace();
+        }
         if self.ecn.echoes { Flags::ECE } else { Flags::NONE }
     }
+
+    /// Makes a pure ACK tell of the SYN-ACK, if it is the one to do so (ACCECN-10).
+    pub(super) fn tell_of_syn_ack(&mut self, packet: &mut TcpPacket) {
+        let Some(accurate) = &mut self.ecn.accurate else { return };
+        let segment = &mut packet.segment;
+        let Some(told) = accurate.take_handshake_ace() else { return };
+        if segment.is_empty() && segment.options.sack.is_empty() {
+            segment.control = segment.control.without(accurate.ace()) | told;
+        }
+    }
+
+    /// Whether a pure ACK is to leave before text does, to tell of the SYN-ACK (ACCECN-10).
+    pub(super) fn owes_handshake_ack(&self) -> bool {
+        self.ecn.accurate.as_ref().is_some_and(|accurate| accurate.owes_pure_ack())
+    }
+
+    /// Adds the counts to the options of a segment, if they changed and there is room beside them.
+    pub(super) fn add_accurate_option(&mut self, options: &mut Options) {
+        let Some(accurate) = &mut self.ecn.accurate else { return };
+        let taken = options.encoded_len() as u32;
+        let room = mtu::options_room(self.mtu, self.path.is_ipv6(), taken);
+        options.accurate_ecn = accurate.take_option(room);
+    }
+
+    // The side that sends text.
 
     /// Makes a packet of new text one that routers may mark, and tells the peer with the first that
     /// cwnd was reduced. Text sent again, ACKs, probes and SYNs stay as they are.
@@ -148,7 +202,7 @@ impl Connection {
         if packet.segment.payload.is_empty() {
             return;
         }
-        if self.negotiated.ecn == EcnUse::Both {
+        if self.negotiated.ecn.may_mark() {
             packet.ip.ecn = Ecn::Ect0;
         }
         if core::mem::take(&mut self.ecn.cwr_due) {
@@ -156,14 +210,20 @@ impl Connection {
         }
     }
 
-    /// Whether the next packet of new text says CWR: only its first segment would, so it has one.
+    /// Whether the next packet of text has the flag CWR: only its first segment would, as devices
+    /// cut it up, so it is one segment.
     pub(super) fn is_cwr_due(&self) -> bool {
-        self.ecn.cwr_due
+        let counts = self.ecn.accurate.as_ref();
+        self.ecn.cwr_due || counts.is_some_and(|counts| counts.ace().contains(Flags::CWR))
     }
 
-    /// cwnd was, or is about to be, reduced for whatever reason (ECN-13).
+    /// cwnd was, or is about to be, reduced for whatever reason (ECN-13). Where both ends count,
+    /// nothing needs to be confirmed (ACCECN-23).
     pub(super) fn owe_cwr(&mut self) {
-        self.ecn.cwr_due = self.negotiated.ecn.is_on();
+        self.ecn.cwr_due = match self.negotiated.ecn {
+            EcnUse::Off | EcnUse::Accurate(_) => false,
+            EcnUse::EchoOnly | EcnUse::Both => true,
+        };
     }
 
     /// Whether a window's reduction by a mark still goes on: a loss in it is of the same congestion
@@ -172,9 +232,38 @@ impl Connection {
         self.ecn.reduced_to.is_some_and(|to| self.snd.una < to)
     }
 
-    /// Whether this ACK echoes a mark.
-    pub(super) fn is_echo(&self, arrival: &Arrival<'_>) -> bool {
-        self.negotiated.ecn.is_on() && arrival.seg.control.contains(Flags::ECE)
+    /// Whether this ACK echoes a mark, or counts more of them.
+    pub(super) fn is_echo(&mut self, arrival: &Arrival<'_>, outcome: &AckOutcome) -> bool {
+        match self.negotiated.ecn {
+            EcnUse::Off => false,
+            EcnUse::EchoOnly | EcnUse::Both => arrival.seg.control.contains(Flags::ECE),
+            EcnUse::Accurate(_) => self.counts_marks(arrival, outcome),
+        }
+    }
+
+    /// Takes the counts of an ACK, unless a later one came before it: then it delivers nothing.
+    ///
+    /// Source: RFC 9768 §3.2.2.2, §3.2.3.1, §3.2.3.2.5 (ACCECN-13, ACCECN-21).
+    fn counts_marks(&mut self, arrival: &Arrival<'_>, outcome: &AckOutcome) -> bool {
+        let mss = self.smss();
+        let Some(accurate) = &mut self.ecn.accurate else { return false };
+        let Some(sample) = &outcome.sample else { return false };
+        let marks = accurate.on_feedback(Feedback {
+            control: arrival.seg.control,
+            option: arrival.seg.options.accurate_ecn,
+            delivered: sample.delivered_bytes,
+            mss,
+        });
+        match marks {
+            Marks::Packets(marks) => {
+                self.counters.marks_out = self.counters.marks_out.wrapping_add(marks);
+                marks > 0
+            }
+            Marks::Mangled => {
+                self.stop_marking();
+                false
+            }
+        }
     }
 
     /// SND.UNA is about to advance to `ack` with an ACK that echoes no mark: the network rests.
@@ -221,59 +310,5 @@ impl Connection {
         self.ecn.holds = self.ecn.holds.saturating_add(1);
         self.restart_loss_timer(now);
         self.timers.set(Timer::Pacing, now + wait);
-    }
-}
-
-/// The flags of a SYN that asks for ECN (RFC 3168 §6.1.1).
-const SETUP_SYN: Flags = Flags::from_bits(Flags::ECE.bits() | Flags::CWR.bits());
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ecn_1_and_ecn_19_what_a_syn_asks_for_and_what_it_gets() {
-        let both = SETUP_SYN;
-        for (policy, syn, used) in [
-            (EcnPolicy::Off, both, EcnUse::Off),
-            (EcnPolicy::WhenAsked, both, EcnUse::Both),
-            (EcnPolicy::Ask, both, EcnUse::Both),
-            (EcnPolicy::Ask, Flags::ECE, EcnUse::Off),
-            (EcnPolicy::Ask, Flags::CWR, EcnUse::Off),
-            (EcnPolicy::Ask, Flags::NONE, EcnUse::Off),
-        ] {
-            assert_eq!(EcnUse::of_syn(policy, Flags::SYN | syn), used, "{policy:?} {syn:?}");
-        }
-        assert_eq!(EcnUse::Both.answer(), Flags::ECE);
-        assert_eq!(EcnUse::Off.answer(), Flags::NONE);
-    }
-
-    #[test]
-    fn ecn_1_to_ecn_3_what_an_answer_agrees_to() {
-        let (none, ece, cwr) = (Flags::NONE, Flags::ECE, Flags::CWR);
-        for (offer, control, is_syn_ack, used) in [
-            (EcnOffer::None, ece, true, EcnUse::Off),
-            (EcnOffer::Standing, ece, true, EcnUse::Both),
-            (EcnOffer::Standing, none, true, EcnUse::Off),
-            (EcnOffer::Standing, cwr, true, EcnUse::Off),
-            // ecn_2: mirrored.
-            (EcnOffer::Standing, ece | cwr, true, EcnUse::Off),
-            // A crossing SYN that asks too.
-            (EcnOffer::Standing, ece | cwr, false, EcnUse::Both),
-            (EcnOffer::Standing, ece, false, EcnUse::Off),
-            (EcnOffer::None, ece | cwr, false, EcnUse::Off),
-            // ecn_3: a SYN without it left too.
-            (EcnOffer::Withdrawn, ece, true, EcnUse::EchoOnly),
-        ] {
-            let control = Flags::SYN | control;
-            assert_eq!(offer.agreed(control, is_syn_ack), used, "{offer:?} {control:?}");
-        }
-    }
-
-    #[test]
-    fn ecn_3_a_repeated_syn_without_it_takes_marks_away() {
-        assert_eq!(EcnUse::Both.after_syn_again(Flags::SYN), EcnUse::EchoOnly);
-        assert_eq!(EcnUse::Both.after_syn_again(Flags::SYN | SETUP_SYN), EcnUse::Both);
-        assert_eq!(EcnUse::Off.after_syn_again(Flags::SYN | SETUP_SYN), EcnUse::Off);
     }
 }

@@ -4,9 +4,11 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use synack_wire::{Flags, IpFields, Segment, SeqNum, TcpPacket};
+use synack_wire::{Ecn, Flags, IpFields, Segment, SeqNum, TcpPacket};
 
-use super::ecn::{EcnOffer, EcnState, EcnUse};
+use super::accurate_ecn::AccurateEcn;
+use super::ecn::EcnState;
+use super::ecn_agreement::{EcnOffer, EcnUse};
 use super::keep_alive::KeepAliveState;
 use super::loss_timers::LossDeadlines;
 use super::negotiate::{Offer, answer, offer};
@@ -85,16 +87,18 @@ pub(crate) struct SynRecord {
 }
 
 impl SynRecord {
-    /// The record of a SYN that arrived. Source: RFC 9293 §3.10.7.2 (OPEN-2, SM-LISTEN-3).
+    /// The record of a SYN that arrived with `field`. Source: RFC 9293 §3.10.7.2 (OPEN-2,
+    /// SM-LISTEN-3).
     pub(crate) fn from_syn(
         now: Instant,
         identity: Identity,
         syn: &Segment,
+        field: Ecn,
         config: &ConnectionConfig,
     ) -> Self {
         let (offer, is_ipv6) = (Offer::of(config), identity.path.is_ipv6());
         let mut negotiated = Negotiated::from_syn(&offer, &syn.options, is_ipv6);
-        negotiated.ecn = EcnUse::of_syn(offer.ecn, syn.control);
+        negotiated.ecn = EcnUse::of_syn(offer.ecn, syn.control, field);
         Self {
             identity,
             irs: syn.seq,
@@ -109,12 +113,17 @@ impl SynRecord {
         }
     }
 
-    /// The SYN-ACK leaves once more because the peer's SYN came again, with these flags (OPEN-15).
-    /// No answer to it times the round trip any more (RTO-8).
-    pub(crate) fn sent_again(&mut self, now: Instant, syn: Flags) {
-        self.negotiated.ecn = self.negotiated.ecn.after_syn_again(syn);
+    /// The SYN-ACK leaves once more because the peer's SYN came again, with these flags and `field`
+    /// (OPEN-15). No answer to it times the round trip any more (RTO-8).
+    pub(crate) fn sent_again(&mut self, now: Instant, syn: Flags, field: Ecn) {
+        self.negotiated.ecn = self.negotiated.ecn.after_syn_again(syn, field);
         self.sent_at = Some(now);
         self.is_ambiguous = true;
+    }
+
+    /// Whether the SYN-ACK left more than once.
+    fn was_sent_again(&self) -> bool {
+        self.is_ambiguous || self.retransmissions > 0
     }
 
     /// Takes back what the connection, unfolded from this record and still in SYN-RECEIVED, did.
@@ -152,12 +161,16 @@ impl SynRecord {
         let mss = mtu::advertised_mss(mtu, path.is_ipv6());
         let offer = Offer::of(config);
         let timestamps = || timestamps.option(now, Echo::Recent);
+        let mut options = answer(&self.negotiated, &offer, mss, timestamps);
+        if self.negotiated.ecn.is_accurate() && !self.was_sent_again() {
+            options.accurate_ecn = Some(AccurateEcn::first_option());
+        }
         let segment = Segment {
             seq: iss,
             ack: Some(self.irs + 1),
-            control: Flags::SYN | self.negotiated.ecn.answer(),
+            control: Flags::SYN | self.negotiated.ecn.answer(self.retransmissions),
             window: offer.window,
-            options: answer(&self.negotiated, &offer, mss, timestamps),
+            options,
             ..Segment::default()
         };
         TcpPacket {
@@ -198,6 +211,11 @@ impl Connection {
         connection.handshake.retransmissions =
             u32::from(record.retransmissions) + u32::from(record.is_ambiguous);
         connection.handshake.timed_out = record.retransmissions > 0;
+        connection.negotiated.ecn = record.negotiated.ecn.after_timeouts(record.retransmissions);
+        connection.begin_accurate_ecn();
+        if record.was_sent_again() {
+            connection.give_accurate_option_up();
+        }
         connection
     }
 
@@ -293,7 +311,7 @@ impl Connection {
         } else {
             offer(&offered, mss, timestamps)
         };
-        let ecn = if is_answer { self.negotiated.ecn.answer() } else { self.ecn_offer() };
+        let ecn = if is_answer { self.negotiated.ecn.answer(0) } else { self.ecn_offer() };
         let segment = Segment {
             seq: self.snd.iss,
             ack: is_answer.then_some(self.rcv.nxt),

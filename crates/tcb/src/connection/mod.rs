@@ -1,7 +1,9 @@
 //! One connection: its parts, and the families of its methods.
 
+mod accurate_ecn;
 mod congestion;
 mod ecn;
+mod ecn_agreement;
 mod handshake;
 mod input;
 mod internals;
@@ -20,7 +22,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use ecn::EcnState;
-pub(crate) use ecn::EcnUse;
+pub(crate) use ecn_agreement::{EcnTerms, EcnUse};
 pub(crate) use handshake::{Identity, SynRecord};
 pub use internals::Internals;
 use keep_alive::KeepAliveState;

@@ -21,9 +21,14 @@ pub(crate) fn effective_mss(send_mss: u16, mtu: u32, is_ipv6: bool, options_len:
 /// there is room for (RFC 2018 §3, SACK-3), and on the smallest links no more than leave some for
 /// text.
 pub(crate) fn sack_blocks_max(mtu: u32, is_ipv6: bool, options_len: u32) -> usize {
-    let room = segment_max(mtu, is_ipv6).saturating_sub(TEXT_MIN).min(OPTIONS_MAX);
     // Each block takes eight octets, and the option four besides, padding included.
-    (room.saturating_sub(options_len + 4) / 8) as usize
+    (options_room(mtu, is_ipv6, options_len + 4) / 8) as usize
+}
+
+/// What options may take beside `options_len` octets of others. Units: octets.
+pub(crate) fn options_room(mtu: u32, is_ipv6: bool, options_len: u32) -> u32 {
+    let room = segment_max(mtu, is_ipv6).saturating_sub(TEXT_MIN).min(OPTIONS_MAX);
+    room.saturating_sub(options_len)
 }
 
 /// Octets of text and options that a packet takes.

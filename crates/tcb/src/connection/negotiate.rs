@@ -2,9 +2,9 @@
 
 use synack_wire::{Options, Timestamps};
 
-use super::ecn::EcnUse;
+use super::ecn_agreement::{EcnTerms, EcnUse};
 use super::mtu;
-use crate::config::{ConnectionConfig, EcnPolicy};
+use crate::config::ConnectionConfig;
 use crate::recv::shift_for;
 
 /// What the handshake fixed for the life of the connection.
@@ -62,8 +62,8 @@ pub(crate) struct Offer {
     pub(crate) rcv_shift: Option<u8>,
     timestamps: bool,
     sack: bool,
-    /// Whether ECN is agreed to.
-    pub(crate) ecn: EcnPolicy,
+    /// Whether, and how, ECN is agreed to.
+    pub(crate) ecn: EcnTerms,
 }
 
 impl Offer {
@@ -74,7 +74,7 @@ impl Offer {
             rcv_shift: config.window_scaling.then(|| shift_for(config.receive_buffer)),
             timestamps: config.timestamps,
             sack: config.sack,
-            ecn: config.ecn,
+            ecn: EcnTerms::of(config),
         }
     }
 }

@@ -321,6 +321,7 @@ impl Connection {
             timestamps: self.negotiated.timestamps,
             sack: self.negotiated.sack,
             ecn: self.negotiated.ecn.is_on(),
+            accurate_ecn: self.negotiated.ecn.is_accurate(),
             dscp: self.config.dscp,
             user_timeout: self.user_timeout(),
             counters: self.counters,

@@ -51,7 +51,7 @@ impl Endpoint {
             return Route::Drop(DropReason::NoConnection);
         };
         let config = listener.connection_config();
-        let record = SynRecord::from_syn(now, identity, &packet.segment, config);
+        let record = SynRecord::from_syn(now, identity, &packet.segment, packet.ip.ecn, config);
         let syn_ack = record.syn_ack(now, config);
         let (retries_max, config) = (listener.retries_max(), config.clone());
         listener.on_half_open();
@@ -97,11 +97,11 @@ impl Endpoint {
         let syn = &packet.segment;
         let ours = Offer::of(&config);
         let mut offered = Negotiated::from_syn(&ours, &syn.options, path.is_ipv6());
-        offered.ecn = EcnUse::of_syn(ours.ecn, syn.control);
+        offered.ecn = EcnUse::of_syn(ours.ecn, syn.control, packet.ip.ecn);
         let negotiated = keepable(offered, &syn.options);
         let iss = self.cookies.make(now, &path, syn.seq, &negotiated);
         let identity = self.identity(path, iss);
-        let mut record = SynRecord::from_syn(now, identity, syn, &config);
+        let mut record = SynRecord::from_syn(now, identity, syn, packet.ip.ecn, &config);
         record.negotiated = negotiated;
         let mut syn_ack = record.syn_ack(now, &config);
         if let Some(timestamps) = &mut syn_ack.segment.options.timestamps {
@@ -146,6 +146,7 @@ impl Endpoint {
             }
             Unfolded::Gone(reason) | Unfolded::Dropped(reason) => Route::Drop(reason),
             Unfolded::Reply(reply) => self.reply(now, reply),
+            Unfolded::Refused => self.refuse(now, &path, packet),
         }
     }
 }

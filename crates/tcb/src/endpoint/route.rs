@@ -139,6 +139,10 @@ impl Endpoint {
                 self.forget_half_open(key);
                 Route::Drop(reason)
             }
+            Unfolded::Refused => {
+                self.forget_half_open(key);
+                self.refuse(now, &path, packet)
+            }
             Unfolded::Reply(reply) => self.reply(now, reply),
             Unfolded::Dropped(reason) => Route::Drop(reason),
         }

@@ -14,7 +14,7 @@
 use synack_wire::{Options, Segment, SeqNum};
 
 use crate::config::{ConnectionConfig, EcnPolicy};
-use crate::connection::{EcnUse, Negotiated, SEND_MSS_MIN, timestamp_clock};
+use crate::connection::{EcnTerms, EcnUse, Negotiated, SEND_MSS_MIN, timestamp_clock};
 use crate::keyed_hash::{KeyedHash, Purpose};
 use crate::{FourTuple, Instant};
 
@@ -90,7 +90,7 @@ impl SynCookies {
             snd_shift: kept.snd_shift.filter(|_| config.window_scaling),
             timestamps: timestamps.is_some(),
             sack: kept.sack && config.sack,
-            ecn: if kept.ecn && config.ecn != EcnPolicy::Off { EcnUse::Both } else { EcnUse::Off },
+            ecn: kept.ecn_of(EcnTerms::of(config), ack),
         };
         Some(CookieSyn { irs, iss, negotiated })
     }
@@ -113,7 +113,7 @@ impl SynCookies {
 /// business.
 pub(crate) fn timestamp(now: Instant, offset: u32, negotiated: &Negotiated) -> u32 {
     let Negotiated { snd_shift, sack, ecn, .. } = *negotiated;
-    let kept = Kept { snd_shift, sack, ecn: ecn.is_on() }.to_bits();
+    let kept = Kept { snd_shift, sack, ecn: ecn == EcnUse::Both }.to_bits();
     let clock = timestamp_clock(now, 0);
     let value = clock & !KEPT_MASK | kept;
     let value = if value > clock { value.wrapping_sub(KEPT_MASK + 1) } else { value };
@@ -126,7 +126,12 @@ pub(crate) fn keepable(negotiated: Negotiated, syn: &Options) -> Negotiated {
     if negotiated.timestamps && syn.timestamps.is_some() {
         return negotiated;
     }
-    Negotiated { snd_shift: None, sack: false, ecn: EcnUse::Off, ..negotiated }
+    let ecn = match negotiated.ecn {
+        EcnUse::Off | EcnUse::EchoOnly | EcnUse::Both => EcnUse::Off,
+        // The last ACK says so by itself.
+        EcnUse::Accurate(_) => negotiated.ecn,
+    };
+    Negotiated { snd_shift: None, sack: false, ecn, ..negotiated }
 }
 
 /// What the ISS says in clear.
@@ -158,6 +163,16 @@ impl Kept {
         let shift = bits & 0xf;
         let snd_shift = (shift != NO_SHIFT).then_some(shift as u8);
         Self { snd_shift, sack: bits & 0x10 != 0, ecn: bits & 0x20 != 0 }
+    }
+
+    /// What the last ACK of the handshake brings back: a mark for classic ECN, or the numbers from
+    /// 2 to 7 that only a client with accurate ECN has there (RFC 9768 §5.1).
+    fn ecn_of(self, terms: EcnTerms, ack: &Segment) -> EcnUse {
+        match terms.policy {
+            EcnPolicy::Off => EcnUse::Off,
+            EcnPolicy::WhenAsked | EcnPolicy::Ask if self.ecn => EcnUse::Both,
+            EcnPolicy::WhenAsked | EcnPolicy::Ask => EcnUse::of_last_ack(terms, ack.control),
+        }
     }
 }
 

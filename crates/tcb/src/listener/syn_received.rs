@@ -8,7 +8,7 @@ use synack_wire::{IcmpError, TcpPacket};
 
 use crate::Instant;
 use crate::config::ConnectionConfig;
-use crate::connection::{Connection, State, SynRecord, TransmitLimits};
+use crate::connection::{Connection, EcnTerms, State, SynRecord, TransmitLimits};
 use crate::drop_reason::DropReason;
 
 /// What became of a half-open handshake.
@@ -19,6 +19,8 @@ pub(crate) enum Unfolded {
     Open(Box<Connection>),
     /// It is over: back to LISTEN, silently (SM-RST-1, SM-SYN-1).
     Gone(DropReason),
+    /// It is over, and the segment is to be answered by a RST.
+    Refused,
     /// It goes on, and this is to be sent.
     Reply(TcpPacket),
     /// It goes on, and nothing is to be sent.
@@ -41,7 +43,10 @@ pub(crate) fn unfold(
     // The common case of a lost SYN-ACK needs no connection (OPEN-15, SM-SEQ-9).
     let is_plain_syn = segment.is_syn() && segment.ack.is_none() && !segment.is_rst();
     if is_plain_syn && segment.seq == record.irs {
-        record.sent_again(now, segment.control);
+        if record.negotiated.ecn.is_contradicted(EcnTerms::of(config), segment.control) {
+            return Unfolded::Refused;
+        }
+        record.sent_again(now, segment.control, packet.ip.ecn);
         return Unfolded::Reply(record.syn_ack(now, config));
     }
     // Nor does the reset of a SYN that was an old duplicate (SM-RST-1).

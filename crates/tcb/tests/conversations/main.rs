@@ -1,6 +1,7 @@
 //! Conversations of a connection with a far end played by hand: packets in, packets out, at stated
 //! times.
 
+mod accurate_ecn;
 mod acknowledging;
 mod application;
 mod beginnings;

@@ -20,6 +20,8 @@ pub(crate) struct Setup {
     pub(crate) options: Options,
     /// The flags of the far end's SYN, or SYN-ACK, beside SYN and ACK.
     pub(crate) syn_control: Flags,
+    /// Likewise, of its ACK of the host's SYN-ACK.
+    pub(crate) ack_control: Flags,
     /// The window field of the far end, in its SYN and later.
     pub(crate) window: u16,
     /// Between the host's SYN-ACK, or SYN, and the answer.
@@ -47,6 +49,7 @@ impl Default for Setup {
             irs: 0u32.wrapping_sub(1_301),
             options: Options { mss: Some(1_000), ..Options::default() },
             syn_control: Flags::NONE,
+            ack_control: Flags::NONE,
             window: u16::MAX,
             rtt: Duration::from_millis(100),
             config: ConnectionConfig::default(),
@@ -152,6 +155,7 @@ impl Setup {
         let id = match self.opened_by {
             Opener::FarEnd => {
                 let mut ack = peer.ack(SeqNum::new(self.irs) + 1, nxt).with_window(self.window);
+                ack.segment.control |= self.ack_control;
                 if first.segment.options.timestamps.is_some() {
                     ack = ack.with_timestamps(FIRST_TSVAL, tsval);
                 }

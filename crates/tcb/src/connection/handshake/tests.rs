@@ -26,7 +26,7 @@ fn each(test: impl Fn(Connection, SeqNum, SeqNum)) {
             let syn =
                 Segment { seq: irs, control: Flags::SYN, window: 1_000, ..Segment::default() };
             let config = Arc::new(ConnectionConfig::default());
-            let mut record = SynRecord::from_syn(NOW, identity, &syn, &config);
+            let mut record = SynRecord::from_syn(NOW, identity, &syn, Ecn::NotEct, &config);
             record.sent_at = Some(NOW);
             test(Connection::passive(NOW, &record, config), iss, irs);
         }

@@ -55,6 +55,7 @@ impl Connection {
         self.snd.set_window(arrival.seq, ack, arrival.wnd);
         let echo = arrival.seg.options.timestamps.map(|timestamps| timestamps.echo);
         self.establish(now, echo.filter(|_| self.negotiated.timestamps));
+        self.take_handshake_ack(now, arrival);
         Ok(())
     }
 
@@ -102,7 +103,7 @@ impl Connection {
             echoed_at,
             mss: self.smss(),
         });
-        let is_echo = self.is_echo(arrival);
+        let is_echo = self.is_echo(arrival, &outcome);
         if let Some(signal) = outcome.spurious {
             self.tell_needless(now, signal, &outcome, is_echo);
         }

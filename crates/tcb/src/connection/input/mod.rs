@@ -23,7 +23,7 @@ pub(super) struct Arrival<'a> {
     /// The segment, trimmed to the window.
     pub(super) seg: &'a mut Segment,
     /// SEG.SEQ before any trimming.
-    seq: SeqNum,
+    pub(super) seq: SeqNum,
     /// SEG.LEN before any trimming.
     len: u32,
     /// SEG.UP as a number, read before any trimming.
@@ -33,7 +33,7 @@ pub(super) struct Arrival<'a> {
     /// Whether something of it was cut off, which is acknowledged at once if the rest is used.
     trimmed: bool,
     /// How many segments it stands for.
-    segments: u32,
+    pub(super) segments: u32,
     /// What routers did to the ECN field of its packet.
     pub(super) ecn: Ecn,
     /// Whether its window, text and FIN may be used, or its ACK field alone.
@@ -68,6 +68,7 @@ impl Connection {
             State::TimeWait => return Err(DropReason::TimeWait),
             State::SynSent => {
                 let mut arrival = self.arrival(&mut packet.segment, segments);
+                arrival.ecn = packet.ip.ecn;
                 return self.arrive_in_syn_sent(now, &mut arrival);
             }
             State::SynReceived
@@ -81,6 +82,7 @@ impl Connection {
         self.release_paced(now);
         let mut arrival = self.arrival(&mut packet.segment, segments);
         arrival.ecn = packet.ip.ecn;
+        self.hear_syn_ack_again(&arrival);
         self.check_acceptable(now, &mut arrival)?; // steps 8.1, 8.2
         self.check_reset(now, &arrival)?; // 8.3
         self.check_syn(now, &arrival)?; // 8.4

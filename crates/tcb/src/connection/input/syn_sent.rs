@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use synack_wire::Flags;
+use synack_wire::{Ecn, Flags};
 
 use super::{Arrival, Connection};
 use crate::Instant;
@@ -39,6 +39,8 @@ impl Connection {
             return Err(DropReason::NoSyn);
         }
         self.take_syn(now, arrival);
+        // A mark on it is counted with that (ACCECN-12).
+        arrival.ecn = Ecn::NotEct;
         arrival.seg.control = arrival.seg.control.without(Flags::SYN);
         arrival.seg.seq += 1;
         arrival.seq += 1;
@@ -59,8 +61,7 @@ impl Connection {
         let options = &arrival.seg.options;
         let offer = self.offer();
         self.negotiated = Negotiated::from_syn(&offer, options, self.path.is_ipv6());
-        let is_syn_ack = arrival.seg.ack.is_some();
-        self.negotiated.ecn = self.handshake.ecn_offer.agreed(arrival.seg.control, is_syn_ack);
+        self.agree_on_ecn(arrival, offer.ecn);
         self.synchronize(now, arrival.seq, options.timestamps.map(|timestamps| timestamps.value));
     }
 

@@ -52,6 +52,11 @@ impl Connection {
         if self.due.syn && !self.snd.is_syn_acked() {
             return self.poll_syn(now);
         }
+        if self.owes_handshake_ack()
+            && let Some(ack) = self.poll_ack(now)
+        {
+            return Some(ack);
+        }
         if self.state.sends_text() {
             let is_urgent = self.due.retransmit;
             match self.next_text(now, self.paced(limits)) {

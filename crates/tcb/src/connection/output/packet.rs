@@ -13,7 +13,8 @@ impl Connection {
     /// A segment without text at `seq`.
     pub(super) fn bare_packet(&mut self, now: Instant, seq: SeqNum, control: Flags) -> TcpPacket {
         let options = self.segment_options(now);
-        let packet = self.segment_packet(seq, control, options);
+        let mut packet = self.segment_packet(seq, control, options);
+        self.tell_of_syn_ack(&mut packet);
         self.count_sent(&packet);
         packet
     }
@@ -35,6 +36,7 @@ impl Connection {
         if self.acks.due() == AckDue::None {
             self.timers.stop(Timer::DelayedAck);
         }
+        let echo = self.ecn_echo();
         TcpPacket {
             source: self.path.local(),
             destination: self.path.remote(),
@@ -43,7 +45,7 @@ impl Connection {
             segment: Segment {
                 seq,
                 ack: Some(self.rcv.nxt),
-                control: control | self.ecn_echo(),
+                control: control | echo,
                 window,
                 urgent: self.urgent_field(seq),
                 options,
@@ -65,6 +67,7 @@ impl Connection {
             let ranges = self.reassembly.ranges(self.rcv.nxt, self.received);
             options.sack = self.sack_report.take_blocks(blocks_max, ranges);
         }
+        self.add_accurate_option(&mut options);
         options
     }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::FourTuple;
 use crate::connection::Identity;
 use core::net::SocketAddr;
-use synack_wire::{Flags, Segment, SeqNum};
+use synack_wire::{Ecn, Flags, Segment, SeqNum};
 
 const START: Instant = Instant::from_millis(1_000);
 const LISTENER: ListenerId = ListenerId::new(0, 0);
@@ -16,7 +16,7 @@ fn record(port: u16) -> SynRecord {
     let iss = SeqNum::new(u32::MAX);
     let identity = Identity { path, iss, timestamp_offset: 0, flow_label: 0, mtu: 1_500 };
     let syn = Segment { control: Flags::SYN, ..Segment::default() };
-    SynRecord::from_syn(START, identity, &syn, &ConnectionConfig::default())
+    SynRecord::from_syn(START, identity, &syn, Ecn::NotEct, &ConnectionConfig::default())
 }
 
 fn insert(queue: &mut SynQueue, now: Instant, port: u16, retries_max: u8) -> Key {
