@@ -11,7 +11,7 @@ use synack_sim::{
 use synack_tcb::congestion::{
     CongestionFactory, CubicFactory, CubicOptions, NewRenoFactory, WindowOptions,
 };
-use synack_tcb::{EcnPolicy, Internals};
+use synack_tcb::{ConnectionConfig, EcnPolicy, Internals};
 
 const A: HostId = HostId(0);
 const B: HostId = HostId(1);
@@ -35,12 +35,11 @@ struct Whole {
 }
 
 impl Flow {
-    fn start(queue: Bottleneck, ecn: EcnPolicy, congestion: Arc<dyn CongestionFactory>) -> Self {
+    fn start(queue: Bottleneck, configure: impl Fn(&mut ConnectionConfig)) -> Self {
         let mut network = Network::new(Streams::new(1));
         for address in ["10.0.0.1", "10.0.0.2"] {
             let mut host = HostConfig::new(address.parse().unwrap());
-            host.connection.congestion = congestion.clone();
-            host.connection.ecn = ecn;
+            configure(&mut host.connection);
             host.connection.send_buffer = 4 << 20;
             host.connection.receive_buffer = 4 << 20;
             network.add_host(host);
@@ -99,11 +98,18 @@ fn ecn_12_abe_1_abe_2_a_flow_that_is_marked_keeps_its_goodput_and_loses_nothing(
         ("reno", [window, abe].map(|options| Arc::new(NewRenoFactory { options }) as _)),
         ("cubic", [window, abe].map(|window| cubic(window) as _)),
     ];
+    let of = |ecn, factory: &Arc<dyn CongestionFactory>| {
+        let flow = Flow::start(codel(), |config| {
+            config.ecn = ecn;
+            config.congestion = factory.clone();
+        });
+        flow.whole()
+    };
     for (name, factories) in controllers {
-        let dropped = Flow::start(codel(), EcnPolicy::Off, factories[0].clone()).whole();
+        let dropped = of(EcnPolicy::Off, &factories[0]);
         assert!(dropped.link.codel_dropped > 0 && dropped.sender.counters.retransmissions > 0);
         assert_eq!((dropped.link.ce_marked, dropped.sender.counters.mark_reductions), (0, 0));
-        let marked = factories.map(|it| Flow::start(codel(), EcnPolicy::Ask, it).whole());
+        let marked = factories.map(|it| of(EcnPolicy::Ask, &it));
         for Whole { sender, link, .. } in &marked {
             assert_eq!((link.lost(), sender.counters.retransmissions), (0, 0), "{name}");
             let reductions = u64::from(sender.counters.mark_reductions);
@@ -116,10 +122,28 @@ fn ecn_12_abe_1_abe_2_a_flow_that_is_marked_keeps_its_goodput_and_loses_nothing(
 }
 
 #[test]
+fn accecn_13_every_mark_of_the_line_is_counted_at_both_ends() {
+    let mut flow = Flow::start(codel(), |config| {
+        config.ecn = EcnPolicy::Ask;
+        config.accurate_ecn = true;
+    });
+    let sender = flow.run_to(BYTES);
+    let receiver = flow.network.internals(flow.id, 1).unwrap();
+    let link = flow.network.link_stats().next().unwrap();
+    assert!(link.ce_marked > 10 && link.lost() == 0, "{link:?}");
+    // What the line still holds is not counted yet, and the last ACKs are on their way.
+    let received = u64::from(receiver.counters.marks_in);
+    let counted = u64::from(sender.counters.marks_out);
+    assert!(received <= link.ce_marked && link.ce_marked <= received + 3, "{received}");
+    assert!(counted <= received && received <= counted + 3, "{counted} of {received}");
+    assert!(sender.counters.mark_reductions > 0 && sender.counters.retransmissions == 0);
+}
+
+#[test]
 fn cc_25_from_cubic_to_newreno_and_back_under_way() {
     let queue = Bottleneck::drop_tail(RATE, 66);
     let named = |name| Controller::named(name).unwrap();
-    let mut flow = Flow::start(queue, EcnPolicy::Off, named("cubic").factory());
+    let mut flow = Flow::start(queue, |config| config.congestion = named("cubic").factory());
     flow.run_to(BYTES / 4);
     for (name, until) in [("reno", BYTES / 2), ("cubic", BYTES)] {
         let before = flow.sender();

@@ -183,6 +183,7 @@ pub(super) fn bottlenecks(plan: &mut Plan, dice: &mut Dice) {
 pub(super) fn marks(plan: &mut Plan, dice: &mut Dice) {
     for host in &mut plan.hosts {
         host.connection.ecn = dice.pick(&[EcnPolicy::Off, EcnPolicy::WhenAsked, EcnPolicy::Ask]);
+        host.connection.accurate_ecn = dice.chance(500);
     }
     for link in &mut plan.links {
         let Some(bottleneck) = &mut link.bottleneck else { continue };
