@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use synack::{IpNet, Stack, StackBuilder, TunDevice};
+use synack::{Device, IpNet, Stack, StackBuilder, TunDevice};
 use synack_netns::Interface;
 use tokio_tun::Tun;
 
@@ -69,10 +69,20 @@ pub fn with_configured<F: Future<Output = ()>>(
     configure: impl FnOnce(StackBuilder) -> StackBuilder + Send,
     body: impl FnOnce(Link) -> F + Send,
 ) {
+    with_device(mtu, |device| device, configure, body);
+}
+
+/// Likewise, with a device that is wrapped, as by [`synack::ImpairedDevice`].
+pub fn with_device<D: Device, F: Future<Output = ()>>(
+    mtu: u16,
+    wrap: impl FnOnce(TunDevice) -> D + Send,
+    configure: impl FnOnce(StackBuilder) -> StackBuilder + Send,
+    body: impl FnOnce(Link) -> F + Send,
+) {
     synack_netns::test(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime of one thread").block_on(async {
-            let link = Link::open(mtu, configure).expect("a device in a private network");
+            let link = Link::open(mtu, wrap, configure).expect("a device in a private network");
             let stack = link.stack.clone();
             body(link).await;
             drop(stack);
@@ -82,19 +92,21 @@ pub fn with_configured<F: Future<Output = ()>>(
 
 impl Link {
     /// Makes a TUN device of `mtu`, in the private network of the calling thread; gives the kernel
-    /// its end of it, and the other to a stack that is built as `configure` says.
+    /// its end of it, and the other, as `wrap` makes it, to a stack that is built as `configure`
+    /// says.
     ///
     /// # Errors
     /// What the kernel says of the device or of an address of its own, or the stack of its.
-    pub fn open(
+    pub fn open<D: Device>(
         mtu: u16,
+        wrap: impl FnOnce(TunDevice) -> D,
         configure: impl FnOnce(StackBuilder) -> StackBuilder,
     ) -> io::Result<Self> {
         let builder = Tun::builder().name("synack0").mtu(i32::from(mtu).max(1_280));
         let mut queues = builder.up().build().map_err(io::Error::other)?;
         let device = TunDevice::new(queues.remove(0))?;
         let interface = Interface::named("synack0")?;
-        let mut builder = Stack::builder().device(device);
+        let mut builder = Stack::builder().device(wrap(device));
         for family in Family::ALL {
             let length = if family == Family::V4 { 24 } else { 64 };
             let prefix = |ip: IpAddr| IpNet::new(ip, length).expect("a length that fits");

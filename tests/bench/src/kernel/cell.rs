@@ -68,7 +68,8 @@ impl Cell {
     }
 
     async fn transfer(self, len: usize, seed: u64, progress: &ProgressBar) -> Outcome {
-        let link = Link::open(self.mtu, |builder| builder).context("the device")?;
+        let link =
+            Link::open(self.mtu, |device| device, |builder| builder).context("the device")?;
         let Ends { kernel, ours } = self.open(&link).await.context("the connection")?;
         let (reader, writer) = kernel.into_split();
         let (mut our_reader, our_writer) = ours.into_split();
