@@ -140,12 +140,12 @@ fn accecn_13_every_mark_of_the_line_is_counted_at_both_ends() {
 }
 
 #[test]
-fn cc_25_from_cubic_to_newreno_and_back_under_way() {
+fn cc_25_from_cubic_to_bbr_to_newreno_and_back_under_way() {
     let queue = Bottleneck::drop_tail(RATE, 66);
     let named = |name| Controller::named(name).unwrap();
     let mut flow = Flow::start(queue, |config| config.congestion = named("cubic").factory());
     flow.run_to(BYTES / 4);
-    for (name, until) in [("reno", BYTES / 2), ("cubic", BYTES)] {
+    for (name, until) in [("bbr", BYTES / 2), ("reno", BYTES * 3 / 4), ("cubic", BYTES)] {
         let before = flow.sender();
         let since = (flow.received(), flow.network.time());
         flow.network.set_congestion(A, named(name)).unwrap();
