@@ -1,6 +1,8 @@
 //! Every controller under samples and signals of any kind, also such as no network gives.
 //! Random streams: cwnd stays in its bounds, and grows by no more than was acknowledged.
 
+mod average_window;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;

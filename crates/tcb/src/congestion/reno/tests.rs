@@ -211,3 +211,33 @@ fn frto_8_a_spurious_loss_does_not_undo_what_a_mark_did() {
     reno.on_spurious(&spurious(CongestionSignal::Loss));
     assert_eq!((reno.cwnd(), reno.ssthresh()), (cwnd, ssthresh));
 }
+
+#[test]
+fn hs_1_hs_4_hs_6_hs_8_the_window_round_by_round() {
+    let mut reno = reno();
+    // The round-trip time of each round, and what each makes of cwnd: double, as 54 ms is no rise
+    // (50/8 ms more would be); from the eighth sample of 70 ms on a quarter for each segment, in
+    // five rounds; then ssthresh is cwnd.
+    for (rtt_ms, cwnd) in [
+        (50, 20_000),
+        (54, 40_000),
+        (70, 7_000 + 40_000 + 33 * 250),
+        (70, 55_250 + 55 * 250),
+        (70, 69_000 + 69 * 250),
+        (80, 86_250 + 86 * 250),
+        (75, 107_750 + 107 * 250),
+    ] {
+        let acks = reno.cwnd() / MSS;
+        for index in 0..acks {
+            let rtt = Some(Duration::from_millis(rtt_ms));
+            reno.on_ack(&AckSample { rtt, round_start: index == 0, ..ack(MSS) });
+        }
+        assert_eq!((reno.cwnd(), reno.ssthresh()), (cwnd, u32::MAX), "{rtt_ms} ms");
+    }
+    reno.on_ack(&AckSample { round_start: true, ..ack(MSS) });
+    assert_eq!((reno.cwnd(), reno.ssthresh()), (134_500 + 250, 134_750));
+    (0..134).for_each(|_| reno.on_ack(&ack(MSS)));
+    assert_eq!(reno.cwnd(), 134_750, "congestion avoidance: a segment in a round");
+    reno.on_ack(&ack(MSS));
+    assert_eq!(reno.cwnd(), 135_750);
+}
