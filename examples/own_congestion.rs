@@ -74,7 +74,7 @@ impl CongestionController for ByDelay {
             return;
         }
         if self.cwnd < self.ssthresh {
-            self.cwnd = self.cwnd.saturating_add(sample.acked_bytes.min(self.mss) / 2);
+            self.cwnd = self.cwnd.saturating_add(sample.growth_bytes.min(self.mss) / 2);
         }
         if sample.round_start {
             self.adjust();

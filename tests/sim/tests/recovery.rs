@@ -3,9 +3,10 @@
 
 use core::time::Duration;
 
-use synack_netem::LinkConfig;
+use synack_netem::{LinkConfig, Probability, Rate, ReorderBy, Reordering};
 use synack_sim::{
-    Controller, Ending, HostConfig, HostId, MiddleboxFaults, Network, Script, Streams,
+    Controller, Ending, HostConfig, HostId, MiddleboxFaults, Network, Path, Script, Streams,
+    Thoroughness,
 };
 use synack_tcb::Internals;
 
@@ -20,6 +21,7 @@ struct Transfer {
     seed: u64,
     controller: Controller,
     timestamps: bool,
+    receive_buffer: usize,
     /// With `CloseAfterReceiving` neither closes, and it is over when all is received.
     ending: Ending,
 }
@@ -37,7 +39,15 @@ impl Transfer {
         let links = [link.clone(), link];
         let controller = Controller::named("cubic").unwrap();
         let ending = Ending::CloseAfterSending;
-        Self { links, bytes: 20_000_000, seed: 1, controller, timestamps: true, ending }
+        Self {
+            links,
+            bytes: 20_000_000,
+            seed: 1,
+            controller,
+            timestamps: true,
+            receive_buffer: 8 << 20,
+            ending,
+        }
     }
 
     #[track_caller]
@@ -45,10 +55,11 @@ impl Transfer {
         let mut network = Network::new(Streams::new(self.seed));
         for address in ["10.0.0.1", "10.0.0.2"] {
             let mut host = HostConfig::new(address.parse().unwrap());
+            host.oracle = Thoroughness::Amortized;
             host.connection.congestion = self.controller.factory();
             host.connection.timestamps = self.timestamps;
-            host.connection.send_buffer = 4 << 20;
-            host.connection.receive_buffer = 4 << 20;
+            host.connection.send_buffer = 8 << 20;
+            host.connection.receive_buffer = self.receive_buffer;
             network.add_host(host);
         }
         let [there, back] = self.links.clone();
@@ -126,4 +137,61 @@ fn tlp_3_a_lost_tail_is_repaired_after_two_round_trips() {
         // Two round trips, and the time for which the ACK of one segment may be delayed.
         assert!(more <= 2 * ms(40) + ms(200), "{segments} segments: {more:?}");
     }
+}
+
+/// Of one packet in 33, late by up to half a round trip.
+fn reordering(path: &Path) -> Reordering {
+    let by = ReorderBy::Time { max: path.rtt / 2 };
+    Reordering { probability: Probability::percent(3), by }
+}
+
+/// Runs a transfer with and without reordering, and compares what it came to.
+#[track_caller]
+fn judge_reordering(case: &str, transfer: &Transfer, reordering: Reordering) {
+    let without = transfer.run();
+    let mut reordered = transfer.clone();
+    reordered.links[0].reordering = Some(reordering);
+    let with = reordered.run();
+    let goodput = without.time.as_secs_f64() / with.time.as_secs_f64();
+    assert!(goodput > 0.95, "{case}: {goodput} of the goodput");
+    let [sender, receiver] = with.ends.map(|end| end.counters);
+    let (spurious, sent) = (u64::from(receiver.duplicates_in), sender.segments_out);
+    assert!(spurious * 100 <= sent, "{case}: {spurious} needless of {sent}");
+    assert_eq!(with.timeouts(), 0, "{case}");
+}
+
+/// Paths, controllers and seeds for it.
+fn each_reordered(mut judge: impl FnMut(&str, Transfer, &Path)) {
+    for (mbit, rtt_ms, bytes) in [(10, 40, 12_500_000), (100, 20, 30_000_000)] {
+        let never = Probability::NEVER;
+        let path = Path { rate: Rate::mbit(mbit), rtt: ms(rtt_ms), loss: never, reordering: never };
+        for name in ["reno", "cubic"] {
+            for seed in 1..=3 {
+                let controller = Controller::named(name).unwrap();
+                let links = path.links();
+                let any = Transfer::over(LinkConfig::default());
+                let transfer = Transfer { links, bytes, seed, controller, ..any };
+                judge(&format!("{name}, {path}, seed {seed}"), transfer, &path);
+            }
+        }
+    }
+}
+
+#[test]
+fn rack_9_rack_11_reordering_alone_costs_next_to_nothing() {
+    each_reordered(|case, transfer, path| {
+        // The window of the peer fills the path, but not its queue: nothing is ever lost.
+        let path_bytes = usize::try_from(path.bandwidth_delay_bytes()).unwrap();
+        let transfer = Transfer { receive_buffer: path_bytes * 7 / 4, ..transfer };
+        judge_reordering(case, &transfer, reordering(path));
+    });
+}
+
+#[test]
+fn rack_9_rack_11_reordering_and_a_queue_that_overflows_cost_no_more_than_the_queue() {
+    each_reordered(|case, transfer, path| {
+        // Without timestamps, for what is late and was sent before a segment that was sent again
+        // is dropped by the receiver if it comes after it (RFC 7323 §5.3, the second example).
+        judge_reordering(case, &Transfer { timestamps: false, ..transfer }, reordering(path));
+    });
 }

@@ -66,7 +66,7 @@ impl SlowStart {
     /// Source: RFC 9406 §4.2 (HS-1 to HS-8); RFC 5681 §3.1 (CC-3, ABC-2, ABC-3) when plain.
     pub(crate) fn on_ack(&mut self, sample: &AckSample, mss: u32) -> Growth {
         let ends = self.phase != Phase::Plain && self.watch(sample);
-        let acked = sample.acked_bytes;
+        let acked = sample.growth_bytes;
         // HS-11: without pacing a burst is bounded, with it there is none.
         let most = if sample.paced { u32::MAX } else { mss.saturating_mul(SEGMENTS_MAX) };
         let bytes = match self.phase {

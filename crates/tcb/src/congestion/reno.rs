@@ -44,9 +44,9 @@ impl NewReno {
     }
 
     /// RFC 5681 §3.1: one segment for each cwnd of octets acknowledged (CC-4).
-    fn congestion_avoidance(&mut self, acked_bytes: u32) {
+    fn congestion_avoidance(&mut self, growth_bytes: u32) {
         let cwnd = self.window.cwnd;
-        self.acked = self.acked.saturating_add(acked_bytes);
+        self.acked = self.acked.saturating_add(growth_bytes);
         if self.acked >= cwnd {
             // One ACK adds one segment at most; what it has beyond counts once more, and no longer.
             self.acked = (self.acked - cwnd).min(cwnd);
@@ -67,7 +67,7 @@ impl CongestionController for NewReno {
         if self.window.cwnd < self.window.ssthresh {
             self.window.slow_start(sample);
         } else {
-            self.congestion_avoidance(sample.acked_bytes);
+            self.congestion_avoidance(sample.growth_bytes);
         }
     }
 

@@ -20,6 +20,9 @@ pub struct AckSample {
     pub sacked_bytes: u32,
     /// Newly delivered: acknowledged one way or the other and not so before (`RS.newly_acked`).
     pub delivered_bytes: u32,
+    /// What cwnd may grow by: `acked_bytes`, or `delivered_bytes` once the path was seen to
+    /// reorder. There what is overtaken often holds back SND.UNA, but not what follows it.
+    pub growth_bytes: u32,
     /// Newly marked lost by this ACK (`RS.newly_lost`).
     pub lost_bytes: u32,
     /// In flight before this ACK.

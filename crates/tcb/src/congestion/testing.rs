@@ -14,6 +14,7 @@ pub(super) fn ack(acked_bytes: u32) -> AckSample {
         acked_bytes,
         sacked_bytes: 0,
         delivered_bytes: acked_bytes,
+        growth_bytes: acked_bytes,
         lost_bytes: 0,
         in_flight_before: acked_bytes,
         in_flight: 0,

@@ -42,7 +42,7 @@ pub(crate) struct Window {
     /// SMSS, at least 1.
     pub(crate) mss: u32,
     /// cwnd and ssthresh before the last reduction, until it can no longer be undone.
-    prior: Option<Prior>,
+    prior: Option<Box<Prior>>,
     slow_start: SlowStart,
     restart: RestartWindow,
     validation: Option<Box<Validation>>,
@@ -55,6 +55,8 @@ struct Prior {
     cwnd: u32,
     ssthresh: u32,
     flight_size: u32,
+    slow_start: SlowStart,
+    restart: RestartWindow,
 }
 
 /// Whether cwnd may grow by an ACK.
@@ -128,7 +130,9 @@ impl Window {
     pub(crate) fn reduce(&mut self, event: &CongestionEvent, factor: Fraction) {
         let flight_size = event.flight_size.min(CWND_MAX);
         let (signal, cwnd, ssthresh) = (event.signal, self.cwnd, self.ssthresh);
-        self.prior = Some(Prior { signal, cwnd, ssthresh, flight_size });
+        let (slow_start, restart) = (self.slow_start, self.restart);
+        let prior = Prior { signal, cwnd, ssthresh, flight_size, slow_start, restart };
+        self.prior = Some(Box::new(prior));
         self.slow_start.end();
         self.restart.on_loss(flight_size);
         let unused = match &mut self.validation {
@@ -176,6 +180,7 @@ impl Window {
         let Some(prior) = self.prior.take_if(|prior| prior.signal == event.signal) else {
             return false;
         };
+        (self.slow_start, self.restart) = (prior.slow_start, prior.restart);
         if event.signal == CongestionSignal::Timeout {
             let burst = event.acked_bytes.min(initial_window(self.mss));
             let cwnd = event.flight_size.saturating_add(burst);

@@ -91,6 +91,7 @@ impl LossRecovery {
             acked_bytes: delivered.acked,
             sacked_bytes: delivered.sacked,
             delivered_bytes: delivered.newly,
+            growth_bytes: self.growth(&delivered),
             lost_bytes: newly_lost,
             in_flight_before: before.in_flight,
             in_flight: self.in_flight(),
@@ -274,6 +275,14 @@ impl LossRecovery {
             progress: if is_safe { Progress::Safe } else { Progress::Unsafe },
             mss: arrival.mss,
         });
+    }
+
+    /// What cwnd may grow by.
+    fn growth(&self, delivered: &Deliveries) -> u32 {
+        match &self.detector {
+            Detector::Rack { rack, .. } if rack.is_reordering_seen() => delivered.newly,
+            Detector::Rack { .. } | Detector::Duplicates(_) => delivered.acked,
+        }
     }
 
     /// SND.UNA advanced: whether that ends a round trip, and the next begins.

@@ -126,8 +126,10 @@ impl Deliveries {
         self.newly += part.range.len();
         self.highest = Some(self.highest.map_or(end, |highest| highest.max(end)));
         if part.again == Again::No {
-            self.is_reordered |= end < self.judge.fack;
-            self.has_original |= !part.was_sacked;
+            // What SACK had reported before a timeout is old news.
+            let is_original = !part.was_sacked;
+            self.is_reordered |= is_original && end < self.judge.fack;
+            self.has_original |= is_original;
             let newest = self.newest_once.unwrap_or(part.sent_at);
             self.newest_once = Some(newest.max(part.sent_at));
         }

@@ -26,10 +26,18 @@ pub(super) struct Rack {
     persist: u8,
     /// RACK.dsack_round: until this is acknowledged a D-SACK widens the window no further.
     dsack_round: Option<SeqNum>,
-    /// SND.NXT when something was SACKed first after nothing was: what is sent from there on is
-    /// what Limited Transmit allows, and no part of FlightSize (LT-1, CC-15). Moved on once a
-    /// round trip.
-    limited_from: Option<SeqNum>,
+    /// What is sent of what Limited Transmit allows, if it may be.
+    limited: Option<Limited>,
+}
+
+/// What is sent while SND.UNA stays and something above it is SACKed is what Limited Transmit
+/// allows, and no part of FlightSize (LT-1, CC-15).
+#[derive(Clone, Copy, Debug)]
+struct Limited {
+    /// SND.UNA.
+    una: SeqNum,
+    /// SND.NXT when that began.
+    from: SeqNum,
 }
 
 /// RACK.xmit_ts, RACK.end_seq and RACK.rtt of some moment.
@@ -62,7 +70,7 @@ impl Rack {
             multiplier: 1,
             persist: 0,
             dsack_round: None,
-            limited_from: None,
+            limited: None,
         }
     }
 
@@ -146,15 +154,20 @@ impl Rack {
 
     /// After an ACK; `is_disordered` says whether something is SACKed.
     pub(super) fn limit_flight(&mut self, una: SeqNum, nxt: SeqNum, is_disordered: bool) {
-        self.limited_from = self.limited_from.filter(|from| is_disordered && una < *from);
-        if is_disordered && self.limited_from.is_none() {
-            self.limited_from = Some(nxt);
+        self.limited = self.limited.filter(|limited| is_disordered && limited.una == una);
+        if is_disordered {
+            self.limited.get_or_insert(Limited { una, from: nxt });
         }
     }
 
     /// FlightSize without what Limited Transmit sent (CC-15). Units: octets.
     pub(super) fn flight_size(&self, una: SeqNum, nxt: SeqNum) -> u32 {
-        self.limited_from.unwrap_or(nxt).saturating_since(una)
+        self.limited.map_or(nxt, |limited| limited.from).saturating_since(una)
+    }
+
+    /// RACK.reordering_seen.
+    pub(super) fn is_reordering_seen(&self) -> bool {
+        self.reordering_seen
     }
 
     /// The number after the highest delivered.

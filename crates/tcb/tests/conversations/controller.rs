@@ -184,3 +184,22 @@ fn bbr_19_a_timeout_tells_of_all_that_it_takes_for_lost() {
     let lost = told[..at].iter().map(|it| if let Told::Lost(it) = it { it.bytes } else { 0 });
     assert!(lost.sum::<u32>() >= 1_000, "{told:?}");
 }
+
+#[test]
+fn cc_4_cwnd_may_grow_by_what_sack_reports_once_the_path_reorders() {
+    let (mut c, scribe) = in_flight(100_000);
+    let growth = |c: &mut Conversation, acked: u32, blocks: &[(u32, u32)]| {
+        c.acked = acked;
+        c.sack(blocks);
+        let acks = scribe.acks();
+        (acks[0].acked_bytes, acks[0].sacked_bytes, acks[0].growth_bytes)
+    };
+    // 1 is late, and nobody knows that such things happen here.
+    assert_eq!(growth(&mut c, 1, &[(1_001, 2_001)]), (0, 1_000, 0));
+    // It comes: what was reported before counts no more than this once.
+    assert_eq!(growth(&mut c, 2_001, &[]), (2_000, 0, 1_000));
+    // From now on it counts when it is delivered.
+    assert_eq!(growth(&mut c, 2_001, &[(3_001, 4_001)]), (0, 1_000, 1_000));
+    assert_eq!(growth(&mut c, 4_001, &[]), (2_000, 0, 1_000));
+    assert_eq!(growth(&mut c, 5_001, &[]), (1_000, 0, 1_000));
+}

@@ -131,16 +131,16 @@ impl Cubic {
         };
         let stage = self.memory.stage.get_or_insert_with(|| Stage::begin(cwnd, w_max, mss));
         let t = stage.count_to(sample.now);
-        let w_est = stage.reno(sample.acked_bytes, cwnd, mss, self.memory.cwnd_prior);
+        let w_est = stage.reno(sample.growth_bytes, cwnd, mss, self.memory.cwnd_prior);
         let grown = if stage.curve.window(Ticks::from_duration(t), mss) < w_est {
             w_est.saturating_sub(cwnd)
         } else {
             let ahead = Ticks::from_duration(t + sample.srtt.unwrap_or_default());
             let target = stage.curve.window(ahead, mss).clamp(cwnd, cwnd.saturating_add(cwnd / 2));
-            stage.approach(target - cwnd, sample.acked_bytes, cwnd)
+            stage.approach(target - cwnd, sample.growth_bytes, cwnd)
         };
         // ABC-1: a stage never grows faster than slow start would.
-        self.window.grow(grown.min(sample.acked_bytes));
+        self.window.grow(grown.min(sample.growth_bytes));
     }
 
     /// CUBIC-13, before the reduction.

@@ -204,6 +204,19 @@ fn a_controller_that_takes_over_keeps_cwnd_and_ssthresh() {
 }
 
 #[test]
+fn frto_8_the_first_slow_start_goes_on_after_a_spurious_loss() {
+    let mut reno = reno();
+    reno.on_congestion(&congestion(CongestionSignal::Loss, 10_000));
+    reno.on_spurious(&spurious(CongestionSignal::Loss));
+    // ABC-2: more than a segment for one ACK, as under HyStart++.
+    reno.on_ack(&ack(4_000));
+    assert_eq!((reno.cwnd(), reno.ssthresh()), (14_000, u32::MAX));
+    // IW-5: and the loss does not count against later restarts.
+    reno.on_restart(NOW);
+    assert_eq!(reno.cwnd(), 10_000);
+}
+
+#[test]
 fn frto_8_a_spurious_loss_does_not_undo_what_a_mark_did() {
     let mut reno = reno();
     reno.on_congestion(&congestion(CongestionSignal::Ecn, 10_000));

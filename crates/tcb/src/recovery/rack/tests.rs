@@ -174,11 +174,13 @@ fn cc_15_what_limited_transmit_sends_is_no_part_of_the_flight() {
     rack.limit_flight(ISS, ISS + 10_000, false);
     assert_eq!(flight(&rack, 0, 10_000), 10_000);
     rack.limit_flight(ISS, ISS + 10_000, true);
-    rack.limit_flight(ISS + 1_000, ISS + 12_000, true);
-    assert_eq!(flight(&rack, 1_000, 13_000), 9_000);
-    // A round trip later it is a flight like any other.
-    rack.limit_flight(ISS + 10_000, ISS + 20_000, true);
-    assert_eq!(flight(&rack, 10_000, 25_000), 10_000);
+    rack.limit_flight(ISS, ISS + 12_000, true);
+    assert_eq!(flight(&rack, 0, 13_000), 10_000);
+    // SND.UNA advances, and duplicates begin anew (SACK-24): all before is a flight like any other,
+    // however long the path goes on to reorder.
+    rack.limit_flight(ISS + 1_000, ISS + 13_000, true);
+    assert_eq!(flight(&rack, 1_000, 13_000), 12_000);
+    assert_eq!(flight(&rack, 1_000, 14_000), 12_000);
     rack.limit_flight(ISS + 11_000, ISS + 25_000, false);
     assert_eq!(flight(&rack, 11_000, 26_000), 15_000);
 }
