@@ -17,7 +17,7 @@ use super::input::Arrival;
 use super::{Connection, mtu};
 use crate::Instant;
 use crate::congestion::CongestionSignal;
-use crate::recovery::AckOutcome;
+use crate::recovery::{AckOutcome, Marked};
 use crate::recv::AckDue;
 use crate::timers::Timer;
 
@@ -277,8 +277,14 @@ impl Connection {
     /// An ACK of everything below `ack` echoes a mark: congestion, once a window, unless a loss has
     /// told of it already (`is_recovering`).
     ///
-    /// Source: RFC 3168 §6.1.2 (ECN-12, ECN-14, ECN-15).
-    pub(super) fn take_echo(&mut self, now: Instant, ack: SeqNum, is_recovering: bool) {
+    /// Source: RFC 3168 §6.1.2 (ECN-12, ECN-14, ECN-15); RFC 9937 §6 (PRR-11).
+    pub(super) fn take_echo(
+        &mut self,
+        now: Instant,
+        ack: SeqNum,
+        outcome: &AckOutcome,
+        is_recovering: bool,
+    ) {
         let is_old = self.ecn.reduced_to.is_some_and(|to| ack <= to);
         self.end_reduction(now, ack);
         if is_old || is_recovering {
@@ -290,6 +296,12 @@ impl Connection {
         self.signal_congestion(now, CongestionSignal::Ecn, flight_size.min(cwnd));
         if cwnd <= self.smss() {
             self.hold_back(now);
+            return;
+        }
+        let delivered = outcome.sample.as_ref().map_or(0, |sample| sample.delivered_bytes);
+        if delivered > 0 && ack < self.snd.nxt && !self.congestion.governs_recovery() {
+            let (cwnd, mss) = (self.congestion.cwnd(), self.smss());
+            self.recovery.begin_mark_reduction(Marked { cwnd, flight_size, delivered, mss });
         }
     }
 
@@ -297,6 +309,7 @@ impl Connection {
     fn end_reduction(&mut self, now: Instant, ack: SeqNum) {
         if self.ecn.reduced_to.is_some_and(|to| ack >= to) {
             self.ecn.reduced_to = None;
+            self.recovery.end_mark_reduction();
             self.congestion.on_recovered(now, CongestionSignal::Ecn);
         }
     }

@@ -82,6 +82,8 @@ impl LossRecovery {
         let newly_lost = self.sent.lost().saturating_sub(lost_before);
         if was_fast {
             self.reduce(&arrival, &delivered, &before, newly_lost);
+        } else if self.episode.is_open() {
+            self.reduce_after_mark(delivered.newly, arrival.mss);
         }
         let min_rtt = self.min_rtt.get();
         let rate = &self.sent.rate;

@@ -94,7 +94,8 @@ impl LossRecovery {
     pub(crate) fn cwnd(&self) -> Option<u32> {
         match &self.episode {
             Episode::Fast(fast) => fast.reduction.as_ref().map(Prr::cwnd),
-            Episode::Open | Episode::Timeout(_) => None,
+            Episode::Open => self.marked.as_ref().map(|reduction| reduction.cwnd()),
+            Episode::Timeout(_) => None,
         }
     }
 
@@ -124,6 +125,7 @@ impl LossRecovery {
     /// Source: RFC 6582 §3.2 step 2 (NR-2); RFC 6675 §5 (SACK-20); RFC 8985 §6.2 (RACK-16).
     pub(super) fn begin_fast(&mut self, nxt: SeqNum, begun_with: BegunWith) {
         self.recover = nxt;
+        self.end_mark_reduction();
         if let Detector::Rack { probe, .. } = &mut self.detector {
             probe.reset();
         }

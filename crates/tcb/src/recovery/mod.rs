@@ -11,6 +11,7 @@ mod duplicate_ack;
 mod episode;
 mod frto;
 mod invariants;
+mod mark_reduction;
 mod min_rtt;
 mod prr;
 mod rack;
@@ -31,7 +32,9 @@ use core::time::Duration;
 pub(crate) use ack::{AckArrival, AckOutcome};
 use duplicate_ack::DuplicateAcks;
 use episode::Episode;
+pub(crate) use mark_reduction::Marked;
 use min_rtt::MinRtt;
+use prr::Prr;
 use rack::Rack;
 pub(crate) use record::Sent;
 use rto::Backoff;
@@ -58,6 +61,8 @@ pub(crate) struct LossRecovery {
     /// SACK-23).
     recover: SeqNum,
     detector: Detector,
+    /// How what is in flight comes down after a mark, while nothing is lost.
+    marked: Option<Box<Prr>>,
     /// What may prove the last episode needless.
     undo: Option<Box<Undo>>,
     /// When a timeout proved needless, until something sent since is timed (FRTO-9).
@@ -101,6 +106,7 @@ impl LossRecovery {
             episode: Episode::Open,
             recover: iss,
             detector: Detector::Duplicates(DuplicateAcks::default()),
+            marked: None,
             undo: None,
             delayed_at: None,
             timeouts: 0,
@@ -131,7 +137,7 @@ impl LossRecovery {
         if let (Episode::Open, Detector::Duplicates(it)) = (&self.episode, &mut self.detector) {
             it.on_sent(range.len());
         }
-        if let Some(reduction) = self.episode.reduction() {
+        if let Some(reduction) = self.reduction() {
             reduction.on_sent(range.len());
         }
         if let Episode::Timeout(timeout) = &mut self.episode {
@@ -142,7 +148,7 @@ impl LossRecovery {
 
     /// Records that `range`, which was lost, was sent again.
     pub(crate) fn on_retransmitted(&mut self, now: Instant, range: SeqRange, segment_len: u32) {
-        if let Some(reduction) = self.episode.reduction() {
+        if let Some(reduction) = self.reduction() {
             reduction.on_sent(range.len());
         }
         if let Episode::Timeout(timeout) = &mut self.episode {

@@ -45,6 +45,7 @@ impl LossRecovery {
     ///
     /// Source: RFC 5682 §2.1 step 1, §3.1 step 1 (FRTO-1).
     fn begin_timeout(&mut self, nxt: SeqNum) {
+        self.end_mark_reduction();
         let rack = match &self.detector {
             Detector::Duplicates(_) => RackMark::default(),
             Detector::Rack { rack, .. } => rack.mark(),

@@ -110,7 +110,8 @@ impl Connection {
         self.tell_losses(now, &outcome);
         if is_echo {
             let has_recovered = outcome.recovered.or(outcome.spurious).is_some();
-            self.take_echo(now, ack, has_recovered || self.recovery.is_recovering());
+            let is_recovering = has_recovered || self.recovery.is_recovering();
+            self.take_echo(now, ack, &outcome, is_recovering);
         } else {
             self.on_unmarked_ack(now, ack);
         }
