@@ -380,3 +380,23 @@ fn ecn_17_time_wait_knows_nothing_of_it() {
     c.fin();
     assert_eq!(marks(&mut c), [PLAIN]);
 }
+
+#[test]
+fn attack_d13_a_peer_that_always_echoes_slows_down_itself_alone() {
+    let mut c = open();
+    c.write(12_000);
+    let (mut echoes, mut acked) = (0, 1);
+    while acked < 12_001 {
+        c.run(100);
+        if c.info().unacked > 0 {
+            acked += c.info().unacked;
+            echoes += 1;
+            echo(&mut c, acked);
+        }
+        let info = c.info();
+        assert!(info.cwnd >= 1_000 && info.ssthresh >= 2_000);
+        assert!(info.counters.mark_reductions <= echoes, "once a round trip");
+        assert!(c.clock_ms() < 300_000, "it comes to an end");
+    }
+    assert_eq!(c.info().counters.timeouts, 0);
+}
