@@ -19,12 +19,13 @@ pub(crate) enum RttEstimator {
 
 impl RttEstimator {
     /// Takes a sample. `expected_samples` is how many one round trip gives (RFC 7323 App. G,
-    /// TS-15).
+    /// TS-15). One that is longer than any timeout is that of a clock which jumped, or of a host
+    /// that slept: believed, it would slow down pacing for as long.
     ///
     /// Source: RFC 6298 §2.2, §2.3 (RTO-2, RTO-4); RTTVAR first, with the old SRTT (RTO-5,
     /// TRAP-22).
     pub(crate) fn on_sample(&mut self, sample: Duration, expected_samples: u32) {
-        let sample_ns = nanos(sample);
+        let sample_ns = nanos(sample.min(SAMPLE_MAX));
         let Self::Measured { srtt_ns, rttvar_ns } = self else {
             *self = Self::Measured { srtt_ns: sample_ns, rttvar_ns: sample_ns / 2 };
             return;
@@ -40,7 +41,7 @@ impl RttEstimator {
     ///
     /// Source: RFC 4015 §3.3 (FRTO-9).
     pub(crate) fn on_sample_after_delay(&mut self, sample: Duration) {
-        let sample_ns = nanos(sample);
+        let sample_ns = nanos(sample.min(SAMPLE_MAX));
         let Self::Measured { srtt_ns, rttvar_ns } = self else {
             self.on_sample(sample, 1);
             return;
@@ -90,6 +91,8 @@ fn nanos(duration: Duration) -> u64 {
 
 /// RTO before the first sample (RFC 6298 §2.1, RTO-1).
 pub(crate) const INITIAL: Duration = Duration::from_secs(1);
+/// The longest time that is believed: what RTO may be bounded by (RFC 6298 §2.5).
+const SAMPLE_MAX: Duration = Duration::from_secs(60);
 /// G: what the timers of the callers resolve (RTO-10).
 pub(super) const GRANULARITY: Duration = Duration::from_millis(1);
 
@@ -101,6 +104,20 @@ mod tests {
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_no_round_trip() {
+        let mut rtt = RttEstimator::default();
+        rtt.on_sample(Duration::from_hours(24 * 30), 1);
+        assert_eq!(rtt.srtt(), Some(SAMPLE_MAX));
+        let mut rtt = RttEstimator::default();
+        rtt.on_sample(millis(100), 1);
+        rtt.on_sample(Duration::MAX, 1);
+        assert!(rtt.srtt().unwrap() < Duration::from_secs(8));
+        // In so many round trips it is forgotten.
+        (0..40).for_each(|_| rtt.on_sample(millis(100), 1));
+        assert!(rtt.srtt().unwrap() < millis(150), "{:?}", rtt.srtt());
     }
 
     #[test]
