@@ -68,7 +68,7 @@ pub use datagram::Datagram;
 pub use device::{Batching, DeviceFaults};
 pub use guard::run_guarded;
 pub use host::{HostConfig, HostId};
-pub use middlebox::{Kind, MiddleboxFaults, Strips, Target};
+pub use middlebox::{Kind, Mangling, MiddleboxFaults, Strips, Target};
 pub use network::{Counts, Network};
 pub use oracle::Thoroughness;
 pub use path::Path;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use synack_wire::{Flags, SackBlocks, SeqNum, TcpPacket};
+use synack_wire::{Ecn, Flags, SackBlocks, SeqNum, TcpPacket};
 
 use crate::Dice;
 
@@ -13,6 +13,8 @@ pub struct MiddleboxFaults {
     pub strips: Strips,
     /// Whether SACK blocks are taken off.
     pub strips_sack_blocks: bool,
+    /// What becomes of ECN.
+    pub mangling: Mangling,
     /// The greatest MSS that a SYN may name.
     pub mss_max: Option<u16>,
     /// How often a segment is cut in two. Units: times in a thousand.
@@ -34,6 +36,17 @@ pub struct Strips {
     pub sack_permitted: bool,
     /// Timestamps.
     pub timestamps: bool,
+}
+
+/// What is done to ECN, which no router should do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Mangling {
+    /// The ECN field of each packet becomes this.
+    pub field: Option<Ecn>,
+    /// The flags of ECN are cleared.
+    pub flags: bool,
+    /// The option of accurate ECN is taken off.
+    pub option: bool,
 }
 
 /// Loses packets of one kind.
@@ -124,9 +137,11 @@ impl Middlebox {
             return VecDeque::new();
         }
         let mut packet = packet;
-        let before = packet.segment.options.clone();
+        let before = (packet.segment.options.clone(), packet.segment.control, packet.ip.ecn);
         self.strip(&mut packet);
-        let is_changed = packet.segment.options != before;
+        self.mangle(&mut packet);
+        let after = (&packet.segment.options, packet.segment.control, packet.ip.ecn);
+        let is_changed = after != (&before.0, before.1, before.2);
         let cut = self.cut(packet);
         self.changed += u64::from(is_changed || cut.len() > 1);
         cut
@@ -188,6 +203,16 @@ impl Middlebox {
         options.sack_permitted &= !sack_permitted;
         let mss_max = self.faults.mss_max.unwrap_or(u16::MAX);
         options.mss = options.mss.map(|mss| mss.min(mss_max));
+    }
+
+    fn mangle(&self, packet: &mut TcpPacket) {
+        let Mangling { field, flags, option } = self.faults.mangling;
+        packet.ip.ecn = field.unwrap_or(packet.ip.ecn);
+        let segment = &mut packet.segment;
+        if flags {
+            segment.control = segment.control.without(Flags::AE | Flags::CWR | Flags::ECE);
+        }
+        segment.options.accurate_ecn = segment.options.accurate_ecn.filter(|_| !option);
     }
 
     /// Cuts a segment in two, somewhere.

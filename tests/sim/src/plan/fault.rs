@@ -138,6 +138,8 @@ faults! {
     Drops = "drops", 80, applications::drops;
     /// ECN, and queues that mark.
     Marks = "marks", 400, links::marks;
+    /// ECN is tampered with on the way.
+    Mangling = "mangling", 80, links::mangling;
     /// Living connections are given other congestion controllers.
     ControllerChanges = "controller-changes", 150, hosts::controller_changes;
     /// Another congestion controller, or pacing.

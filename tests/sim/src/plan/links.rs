@@ -7,9 +7,10 @@ use synack_netem::{
     Order, Outage, OutageEffect, Padding, Probability, Queue, Rate, ReorderBy, Reordering, Spikes,
 };
 use synack_tcb::EcnPolicy;
+use synack_wire::Ecn;
 
 use super::Plan;
-use crate::middlebox::{Kind, Strips, Target};
+use crate::middlebox::{Kind, Mangling, Strips, Target};
 use crate::streams::Dice;
 
 /// A probability up to `permille_max` thousandths, each order of magnitude as likely.
@@ -192,6 +193,20 @@ pub(super) fn marks(plan: &mut Plan, dice: &mut Dice) {
             0 => Queue::CoDel { capacity, codel: CoDel::RFC_8289, ecn: EcnUse::Mark },
             1 => Queue::MarkAbove { capacity, bytes: dice.magnitude(1, 1_000_000) as usize },
             _ => bottleneck.queue,
+        };
+    }
+}
+
+pub(super) fn mangling(plan: &mut Plan, dice: &mut Dice) {
+    for host in &mut plan.hosts {
+        host.connection.ecn = EcnPolicy::Ask;
+        host.connection.accurate_ecn = dice.chance(700);
+    }
+    for index in directions(dice) {
+        plan.middleboxes[*index].mangling = Mangling {
+            field: dice.pick(&[None, Some(Ecn::NotEct), Some(Ecn::Ect1), Some(Ecn::Ce)]),
+            flags: dice.chance(300),
+            option: dice.chance(300),
         };
     }
 }
