@@ -85,10 +85,12 @@ impl Connection {
         }
     }
 
-    /// The SYN-ACK came again: the pure ACK that it draws tells of its field (ACCECN-10).
+    /// A segment came that is not acceptable. If it is the SYN-ACK again, the pure ACK that it
+    /// draws, if it does draw one, tells of its field (ACCECN-10).
     pub(super) fn hear_syn_ack_again(&mut self, arrival: &Arrival<'_>) {
         let is_syn_ack = arrival.seg.is_syn() && arrival.seg.ack == Some(self.snd.iss + 1);
-        if !is_syn_ack || arrival.seq != self.rcv.irs || self.is_passive() {
+        let is_again = is_syn_ack && arrival.seq == self.rcv.irs && !self.is_passive();
+        if !is_again || self.acks.due() != AckDue::Now {
             return;
         }
         if let Some(accurate) = &mut self.ecn.accurate {

@@ -135,7 +135,7 @@ fn ecn_3_a_peer_whose_repeated_syn_asks_no_more_gets_nothing_that_is_ect() {
 }
 
 #[test]
-fn ecn_5_ecn_8_text_is_ect_0_and_an_ack_is_not() {
+fn shld_8_ecn_5_ecn_8_text_is_ect_0_and_an_ack_is_not() {
     for opened_by in [Opener::FarEnd, Opener::Host] {
         let mut c = match opened_by {
             Opener::FarEnd => open(),
@@ -180,7 +180,7 @@ fn ecn_6_text_that_is_sent_again_is_not_ect() {
 }
 
 #[test]
-fn ecn_7_a_window_probe_is_neither_ect_nor_says_cwr() {
+fn ecn_7_trap_58_a_window_probe_is_neither_ect_nor_says_cwr() {
     let mut c = open();
     c.write(3_000);
     c.packets();

@@ -133,6 +133,7 @@ impl Connection {
         self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
         if arrival.seg.payload.is_empty() {
             self.challenge(now);
+            self.hear_syn_ack_again(arrival);
         } else {
             self.report_duplicate(arrival);
             self.acks.owe_now();

@@ -82,7 +82,6 @@ impl Connection {
         self.release_paced(now);
         let mut arrival = self.arrival(&mut packet.segment, segments);
         arrival.ecn = packet.ip.ecn;
-        self.hear_syn_ack_again(&arrival);
         self.check_acceptable(now, &mut arrival)?; // steps 8.1, 8.2
         self.check_reset(now, &arrival)?; // 8.3
         self.check_syn(now, &arrival)?; // 8.4
