@@ -41,8 +41,8 @@ pub(crate) struct CellState {
     pub(crate) news: Option<Box<EventQueue>>,
     /// When the driver visits by itself.
     pub(crate) armed: Option<Instant>,
-    /// The last visit took nothing, to let the application go first.
-    pub(crate) is_held: bool,
+    /// Whether the application has it, as far as its calls show.
+    pub(crate) is_known: bool,
     /// The state that was last traced.
     traced: State,
 }
@@ -50,7 +50,7 @@ pub(crate) struct CellState {
 /// Whom to wake, once the lock is released.
 #[derive(Debug, Default)]
 pub(crate) struct Wakes {
-    reader: Option<Waker>,
+    pub(crate) reader: Option<Waker>,
     writer: Option<Waker>,
     news: Option<Waker>,
     waiting: Option<Arc<Notify>>,
@@ -72,7 +72,7 @@ impl ConnectionCell {
             waiting: None,
             news: None,
             armed: None,
-            is_held: false,
+            is_known: false,
             traced,
         };
         Self { id, path, queued: Queued::new(), clock, bell, state: Mutex::new(state) }
@@ -92,6 +92,7 @@ impl ConnectionCell {
     pub(crate) fn call<T>(&self, call: impl FnOnce(&mut CellState, Instant) -> T) -> T {
         let now = self.clock.now();
         let mut state = self.lock();
+        state.is_known = true;
         let result = call(&mut state, now);
         let wants_visit = state.wants_visit();
         drop(state);

@@ -19,9 +19,6 @@ pub(crate) struct Visit {
     pub(crate) has_more: bool,
     /// When to come again, if that is earlier than the driver would.
     pub(crate) deadline: Option<Instant>,
-    /// Whether nothing was taken, since what the application says next may carry it: come again
-    /// when it had its turn.
-    pub(crate) is_held: bool,
 }
 
 /// How much a visit may take.
@@ -56,19 +53,18 @@ impl ConnectionCell {
             let connection = state.connection()?;
             let events = connection.poll_events();
             poll_endpoint_events(connection, outbox);
-            let is_held = connection.may_await_answer() && !state.is_held;
-            state.is_held = is_held;
             let wakes = state.take_wakes(events);
+            let may_answer = wakes.reader.is_some() || !state.is_known;
             let connection = state.connection()?;
             let has_more = match sending {
-                Sending::UpTo(_) if is_held => false,
+                Sending::UpTo(_) if may_answer && connection.await_answer(now) => false,
                 Sending::UpTo(packets_max) => poll_packets(connection, now, packets_max, outbox),
                 Sending::Nothing => connection.wants_transmit(),
             };
             poll_endpoint_events(connection, outbox);
             let deadline = connection.deadline();
             state.trace_state();
-            Ok(Visit { wakes, has_more, deadline: state.earlier(deadline), is_held })
+            Ok(Visit { wakes, has_more, deadline: state.earlier(deadline) })
         })
     }
 

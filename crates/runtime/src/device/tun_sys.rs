@@ -4,12 +4,11 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::Arc;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio_tun::Tun;
-
-use super::watch::Inner;
 
 /// Another descriptor of the device that `tun` opened, which lives on when `tun` is dropped.
 ///
@@ -22,16 +21,16 @@ pub(super) fn duplicate(tun: &Tun) -> io::Result<File> {
     descriptor.try_clone_to_owned().map(File::from)
 }
 
-/// Has tokio wait until `inner` is readable.
+/// Has tokio tell when `watched` is readable.
 ///
 /// # Errors
 /// What the kernel answers.
 ///
 /// # Panics
 /// Outside of a tokio runtime with I/O enabled.
-pub(super) fn register(inner: Inner) -> io::Result<AsyncFd<Inner>> {
-    // SAFETY: `inner` owns its descriptor, which it names whenever it is asked, and gives it to
-    // nobody; `AsyncFd` drops it only after it has deregistered it.
-    let registered = unsafe { AsyncFd::register_with_interest(inner, Interest::READABLE) };
+pub(super) fn register<Fd: AsRawFd>(watched: Arc<Fd>) -> io::Result<AsyncFd<Arc<Fd>>> {
+    // SAFETY: `watched` keeps its descriptor open, and names the same whenever it is asked;
+    // `AsyncFd` holds it until it has deregistered it.
+    let registered = unsafe { AsyncFd::register_with_interest(watched, Interest::READABLE) };
     registered.map_err(io::Error::from)
 }

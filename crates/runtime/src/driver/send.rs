@@ -45,9 +45,6 @@ impl Driver {
         if let Some(deadline) = visit.deadline {
             self.wheel.arm(super::wheel_key(id), deadline);
         }
-        if visit.is_held {
-            self.table.mark_ready(id);
-        }
         if visit.has_more {
             self.come_again(id, link, sending);
         }

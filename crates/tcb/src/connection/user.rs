@@ -362,6 +362,7 @@ impl Connection {
     }
 
     fn after_read(&mut self) {
+        self.acks.on_read();
         if self.urgent_left() == 0 {
             // SM-URG-3: no urgent text is pending, so an old pointer never counts as new.
             self.rcv.up = None;
@@ -408,6 +409,7 @@ impl Connection {
 
     /// What a read returns when nothing is held: an end, or an error.
     fn end_of_stream(&mut self) -> Result<(), ReadError> {
+        self.acks.on_read();
         if let Some(reason) = self.take_failure() {
             return Err(ReadError::Closed(reason));
         }

@@ -11,7 +11,7 @@ pub(crate) enum AckDue {
     None,
     /// By the end of the delayed-ACK timer.
     Delayed,
-    /// With the next visit; the application may be given a turn first, to answer with it.
+    /// With the next visit; or, if the caller chooses, with the next word of the application.
     Soon,
     /// With the next visit.
     Now,
@@ -28,6 +28,8 @@ pub(crate) struct AckPolicy {
     segment_max: u32,
     /// Segments still to be acknowledged at once (DACK-6).
     quick_left: u8,
+    /// Whether a read of the application makes what is delayed due at once.
+    awaits_read: bool,
     /// Duplicate ACKs owed to a peer that counts them, as SACK is not in use.
     duplicates: u8,
     challenges: ChallengeLimit,
@@ -41,6 +43,7 @@ impl AckPolicy {
             unacked: 0,
             segment_max: 0,
             quick_left: quick_acks,
+            awaits_read: false,
             duplicates: 0,
             challenges: ChallengeLimit::default(),
         }
@@ -72,12 +75,26 @@ impl AckPolicy {
         });
     }
 
-    /// Records that an acknowledgment of a SYN or FIN is owed: no timer delays it, but the first
-    /// text or our FIN may carry it.
+    /// Records that an acknowledgment of a FIN is owed, which our own FIN may carry.
     ///
-    /// Source: RFC 5681 §4.2 (DACK-3); RFC 9293 §3.10.7.3, §3.10.7.4 (SM-FIN-2).
+    /// Source: RFC 5681 §4.2 (DACK-3); RFC 9293 §3.10.7.4 (SM-FIN-2).
     pub(crate) fn owe_soon(&mut self) {
         self.owe(AckDue::Soon);
+    }
+
+    /// What is due soon waits for what the application says, which may carry it; until it reads, at
+    /// the latest.
+    pub(crate) fn await_read(&mut self) {
+        self.due = AckDue::Delayed;
+        self.awaits_read = true;
+    }
+
+    /// The application has read, or tried to.
+    pub(crate) fn on_read(&mut self) {
+        if self.awaits_read {
+            self.awaits_read = false;
+            self.owe(AckDue::Now);
+        }
     }
 
     /// Records that an acknowledgment is owed at once: of a gap, an unacceptable segment, a probe.
@@ -114,6 +131,7 @@ impl AckPolicy {
     /// Records that a segment with the newest ACK left.
     pub(crate) fn on_ack_sent(&mut self) {
         self.unacked = 0;
+        self.awaits_read = false;
         self.duplicates = self.duplicates.saturating_sub(1);
         self.due = if self.duplicates > 0 { AckDue::Now } else { AckDue::None };
     }
@@ -121,6 +139,7 @@ impl AckPolicy {
     /// The connection is over: nothing is owed.
     pub(crate) fn clear(&mut self) {
         self.duplicates = 0;
+        self.awaits_read = false;
         self.due = AckDue::None;
     }
 

@@ -49,6 +49,7 @@ const ROWS: &[Row] = &[
         arguments: "stack null --copy --verify",
     },
     Row { name: "synack", link: Link::Tun, ceiling: PLAIN, arguments: "serve" },
+    Row { name: "synack-1", link: Link::Tun, ceiling: PLAIN, arguments: "serve --workers one" },
     Row { name: "null-vnet", link: Link::Tun, ceiling: VNET, arguments: "stack null --vnet" },
     Row {
         name: "null-vnet-copy",

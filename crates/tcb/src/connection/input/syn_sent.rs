@@ -52,7 +52,7 @@ impl Connection {
         self.snd.set_window(arrival.seq, ack, arrival.wnd);
         let echo = arrival.seg.options.timestamps.map(|timestamps| timestamps.echo);
         self.establish(now, echo.filter(|_| self.negotiated.timestamps));
-        self.acks.owe_soon();
+        self.acks.owe_now();
         self.process_after_syn(now, arrival)
     }
 

@@ -107,16 +107,23 @@ impl Connection {
         self.acks.due() >= AckDue::Soon || self.needs_ack_timer() || self.wants_more_than_an_ack()
     }
 
-    /// Whether all there is to send is one ACK that what the application says to it may carry: of a
-    /// few octets, of a SYN, of a FIN.
+    /// If all there is to send is one ACK that the answer of the application may carry, of the first
+    /// few octets or of a FIN, it waits for that. Returns whether it does.
     ///
-    /// A caller that has just woken the application may let it go first, once, before it polls: the
-    /// ACK and the answer, or the ACK and our FIN, are one segment then. It must not wait for
-    /// longer than that: nothing else makes this ACK leave.
+    /// For a caller that has just woken the reader: the ACK and the answer, or the ACK and our FIN,
+    /// are one segment then. If the application reads and has no answer, the ACK leaves alone; if
+    /// it does not even read, the delayed-ACK timer sees to it.
     ///
     /// Source: RFC 1122 §4.2.3.2, for what delays are good for; RFC 9293 §3.8.6.3 (SHLD-18).
-    pub fn may_await_answer(&self) -> bool {
-        self.state.sends_text() && self.acks.due() == AckDue::Soon && !self.wants_more_than_an_ack()
+    pub fn await_answer(&mut self, now: Instant) -> bool {
+        let may_wait = self.state.sends_text()
+            && self.acks.due() == AckDue::Soon
+            && !self.wants_more_than_an_ack();
+        if may_wait {
+            self.acks.await_read();
+            self.timers.set(Timer::DelayedAck, now + self.config.ack_delay);
+        }
+        may_wait
     }
 
     fn wants_more_than_an_ack(&self) -> bool {
