@@ -1,5 +1,6 @@
 //! `synack-bench`: measures synack beside its peers and the ceiling of the machine.
 
+mod acks;
 mod clock;
 mod kernel;
 mod kernel_tcp;
@@ -23,6 +24,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measure what an ACK costs with few and with many packets in flight
+    Acks(acks::Arguments),
     /// Move streams between the kernel's TCP and ours, every octet of them right
     Kernel(kernel::Arguments),
     /// Measure every stack behind a TUN device, driven by the TCP of the kernel
@@ -38,6 +41,10 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Acks(arguments) => {
+            acks::run(&arguments);
+            Ok(())
+        }
         Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),

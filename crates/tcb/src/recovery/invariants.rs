@@ -18,9 +18,12 @@ impl SentQueue {
     pub(super) fn check(&self) {
         let mut totals = Totals::default();
         let mut end = None;
-        for place in &self.order {
-            let record = self.record(place.key);
-            assert_eq!(place.start, record.range.start);
+        let mut places = self.order.iter().peekable();
+        for key in self.keys() {
+            let record = self.record(key);
+            if let Some(place) = places.next_if(|place| place.key == key) {
+                assert_eq!(place.start, record.range.start);
+            }
             assert!(!record.range.is_empty() && end.is_none_or(|end| end == record.range.start));
             end = Some(record.range.end);
             totals.add(record);
@@ -30,12 +33,14 @@ impl SentQueue {
         }
         assert_eq!(end.unwrap_or_default(), if end.is_some() { self.end } else { <_>::default() });
         assert_eq!(totals, self.totals);
-        assert_eq!(self.order.len(), self.records.len());
+        assert_eq!(places.next(), None, "each place is that of a record, in their order");
+        assert_eq!(self.keys().count(), self.records.len());
+        assert_eq!(self.keys().last(), self.last);
         let in_flight: Vec<_> = self.in_flight().collect();
         assert!(in_flight.iter().all(|record| record.fate == Fate::InFlight));
         let age = |record: &&SentRecord| self.packets.wrapping_sub(record.nth);
         assert!(in_flight.iter().rev().is_sorted_by_key(age), "in the order of sending");
-        let by_number = self.order.iter().map(|place| self.record(place.key));
+        let by_number = self.keys().map(|key| self.record(key));
         let count = by_number.filter(|record| record.fate == Fate::InFlight).count();
         assert_eq!(count, in_flight.len());
         assert!(self.overdue().is_none_or(|record| record.fate == Fate::InFlight));
@@ -43,8 +48,7 @@ impl SentQueue {
 
     /// Whether everything from `from` to `to` is SACKed.
     fn is_sacked_to(&self, from: synack_wire::SeqNum, to: synack_wire::SeqNum) -> bool {
-        let records = self.order.range(self.index_of(from)..);
-        let mut records = records.map(|place| self.record(place.key));
+        let mut records = self.records_from(from);
         from >= to
             || records
                 .by_ref()

@@ -13,6 +13,7 @@ mod frto;
 mod invariants;
 mod mark_reduction;
 mod min_rtt;
+mod parts;
 mod prr;
 mod rack;
 mod record;

@@ -4,6 +4,7 @@ use synack_wire::{SeqNum, SeqRange};
 
 use super::delivery_rate::Departure;
 use crate::Instant;
+use crate::linked_slab::Key;
 
 /// One range that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct SentRecord {
     pub(crate) was_sacked: bool,
     /// Whether it was sent more than once, so that its ACK times nothing (RFC 6298 §3, Karn).
     pub(crate) again: Again,
+    /// The record with the next higher numbers.
+    pub(super) above: Option<Key>,
 }
 
 /// What is believed to have become of what was sent last.

@@ -4,6 +4,7 @@ use synack_wire::{SeqNum, SeqRange};
 
 use super::record::{Fate, SentRecord};
 use super::sent::SentQueue;
+use crate::linked_slab::Key;
 
 impl SentQueue {
     /// Removes everything below `ack`, and returns how many octets that is. `deliver` is told of
@@ -24,6 +25,7 @@ impl SentQueue {
             }
         }
         self.forget_lost_below(ack);
+        self.reported.retain(|known| known.end > ack);
         bytes
     }
 
@@ -35,41 +37,50 @@ impl SentQueue {
         block: SeqRange,
         mut deliver: impl FnMut(&SentRecord),
     ) -> u32 {
+        if self.reported.iter().any(|known| known.contains_range(block)) {
+            return 0;
+        }
         let mut newly = 0;
-        let mut index = self.index_of(block.start);
-        while let Some(place) = self.order.get(index).copied().filter(|p| p.start < block.end) {
-            let record = *self.record(place.key);
+        let mut next = self.at(block.start);
+        while let Some(key) = next.filter(|key| self.record(*key).range.start < block.end) {
+            let record = *self.record(key);
             if record.fate == Fate::Sacked {
-                index = self.skip_sacked(index, &record);
+                next = self.skip_sacked(key, &record);
                 continue;
             }
             let whole = whole_segments(&record, block);
             if whole.is_empty() {
-                index += 1;
+                next = record.above;
                 continue;
             }
-            let (at, key) = self.isolate(index, whole);
+            let key = self.isolate(key, whole);
             newly += whole.len();
             deliver(self.record(key));
             self.set_fate(key, Fate::Sacked);
-            index = at + 1;
+            next = self.record(key).above;
         }
+        self.note_reported(block);
         newly
     }
 
-    /// The index behind the SACKed `record` at `index`, and behind those after it that are known
-    /// to be SACKed too. Each skip makes the next one longer, so that blocks reported again and
-    /// again are not walked through again and again.
-    fn skip_sacked(&mut self, index: usize, record: &SentRecord) -> usize {
-        let follows = self.order.get(index + 1).is_some_and(|p| p.start == record.sacked_to);
-        let behind = if follows { index + 1 } else { self.index_of(record.sacked_to) };
-        if let Some(next) = self.order.get(behind).map(|place| *self.record(place.key))
-            && next.fate == Fate::Sacked
-        {
-            let key = self.order[index].key;
+    /// All of `block` that can be marked is; what lies in it need not be looked at again.
+    fn note_reported(&mut self, block: SeqRange) {
+        self.reported.retain(|known| !block.contains_range(*known));
+        self.reported.truncate(self.reported.capacity() - 1);
+        self.reported.insert(0, block);
+    }
+
+    /// What lies behind the SACKed `record` at `key`, and behind those after it that are known to
+    /// be SACKed too. Each skip makes the next one longer, so that blocks reported again and again
+    /// are not walked through again and again.
+    fn skip_sacked(&mut self, key: Key, record: &SentRecord) -> Option<Key> {
+        let is_alone = record.sacked_to == record.range.end;
+        let behind = if is_alone { record.above } else { self.at(record.sacked_to) }?;
+        let next = *self.record(behind);
+        if next.fate == Fate::Sacked {
             self.record_mut(key).sacked_to = next.sacked_to;
         }
-        behind
+        Some(behind)
     }
 }
 

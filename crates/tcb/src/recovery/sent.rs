@@ -10,6 +10,7 @@ use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::{Ordering, Reverse};
 
+use arrayvec::ArrayVec;
 use synack_wire::{SeqNum, SeqRange};
 
 use super::delivery_rate::DeliveryRate;
@@ -23,16 +24,20 @@ use crate::linked_slab::{Key, LinkedSlab, List};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SentQueue {
     pub(super) records: LinkedSlab<SentRecord>,
-    /// By number.
+    /// By number: where to look for one (`parts.rs`).
     pub(super) order: VecDeque<Place>,
+    /// The record with the highest numbers.
+    pub(super) last: Option<Key>,
     /// SND.NXT, if anything is unacknowledged.
     pub(super) end: SeqNum,
-    lists: Lists,
+    pub(super) lists: Lists,
     /// The last record, in the order of sending, that was sent before the newest one delivered: it
     /// and what is before it on its list is overdue, sooner or later.
-    overdue: Option<Key>,
+    pub(super) overdue: Option<Key>,
     /// At least the lost ones, lowest number first.
     lost_first: BinaryHeap<Reverse<Place>>,
+    /// Ranges that SACK reported of which all that can be marked is, the newest first.
+    pub(super) reported: ArrayVec<SeqRange, REPORTED_MAX>,
     pub(super) totals: Totals,
     pub(super) rate: DeliveryRate,
     /// What was taken for lost, until somebody asks.
@@ -50,7 +55,7 @@ pub(super) struct Place {
 
 /// The records of each fate.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lists {
+pub(super) struct Lists {
     /// In the order of sending.
     in_flight: List,
     /// In the order of being taken for lost.
@@ -66,7 +71,7 @@ impl SentQueue {
 
     /// How many records there are.
     pub(crate) fn len(&self) -> usize {
-        self.order.len()
+        self.records.len()
     }
 
     /// Octets in the network: sent, or sent again, and neither SACKed nor taken for lost since
@@ -119,10 +124,11 @@ impl SentQueue {
             fate,
             was_sacked: false,
             again,
+            above: None,
         };
         let key = self.records.push_back(self.lists.of(fate), record);
         self.end = range.end;
-        self.order.push_back(Place { start: range.start, key });
+        self.append(range.start, key);
         self.totals.add(&record);
         self.note_lost(key);
     }
@@ -146,17 +152,19 @@ impl SentQueue {
             return;
         }
         let len = u32::from(first.segment_len).clamp(1, first.range.len());
-        let key = self.isolate(0, SeqRange::with_len(first.range.start, len)).1;
+        let Some(key) = self.at(first.range.start) else { return };
+        let key = self.isolate(key, SeqRange::with_len(first.range.start, len));
         self.set_fate(key, Fate::Lost);
     }
 
     /// The retransmission timer expired: what SACK reported is believed no longer, but remembered
     /// (FRTO-11).
     pub(crate) fn note_sacked(&mut self) {
-        for place in &self.order {
-            if let Some(record) = self.records.get_mut(place.key) {
-                record.was_sacked = record.fate == Fate::Sacked;
-            }
+        let mut next = self.order.front().map(|place| place.key);
+        while let Some(key) = next {
+            let record = self.record_mut(key);
+            record.was_sacked = record.fate == Fate::Sacked;
+            next = record.above;
         }
     }
 
@@ -165,7 +173,7 @@ impl SentQueue {
     /// Unlike everything else here this takes the longer the more records there are; a timer that
     /// expired, or one that is found to have expired for nothing, is the reason for it.
     pub(crate) fn judge_all(&mut self, judge: impl Fn(&SentRecord) -> Fate) {
-        let mut by_time: Vec<Key> = self.order.iter().map(|place| place.key).collect();
+        let mut by_time: Vec<Key> = self.keys().collect();
         let packets = self.packets;
         by_time.sort_by_key(|key| {
             // The oldest first: the one that most packets followed.
@@ -175,6 +183,7 @@ impl SentQueue {
         self.lost_first.clear();
         self.totals = Totals::default();
         self.overdue = None;
+        self.reported.clear();
         for key in by_time {
             let mut record = *self.record(key);
             let before = record.fate;
@@ -215,9 +224,7 @@ impl SentQueue {
     pub(crate) fn next_lost(&mut self, len_max: u32) -> Option<SeqRange> {
         let start = self.lowest_lost()?;
         let mut range = SeqRange::with_len(start, 0);
-        let from = self.index_of(start);
-        for place in self.order.range(from..) {
-            let record = self.record(place.key);
+        for record in self.records_from(start) {
             if record.fate != Fate::Lost {
                 break;
             }
@@ -232,8 +239,7 @@ impl SentQueue {
 
     /// The number up to which `range`, from its start on, was sent only once.
     pub(crate) fn sent_once_to(&self, range: SeqRange) -> SeqNum {
-        let records = self.order.range(self.index_of(range.start)..);
-        let records = records.map(|place| self.record(place.key));
+        let records = self.records_from(range.start);
         let once = records.take_while(|r| r.range.start < range.end && r.again == Again::No);
         once.last().map_or(range.start, |record| record.range.end.min(range.end))
     }
@@ -242,28 +248,29 @@ impl SentQueue {
     pub(crate) fn on_retransmitted(&mut self, now: Instant, range: SeqRange, segment_len: u32) {
         let nth = self.next_nth();
         let departure = self.rate.on_sent(now, self.pipe(), range.len());
-        let mut index = self.index_of(range.start);
-        while let Some(place) = self.order.get(index).copied() {
-            let part = self.record(place.key).range.intersection(range);
+        // It may be cut into other segments than those of which SACK reported a part.
+        self.reported.retain(|known| !known.overlaps(range));
+        let mut next = self.at(range.start);
+        while let Some(key) = next {
+            let part = self.record(key).range.intersection(range);
             if part.is_empty() {
                 break;
             }
-            let (at, key) = self.isolate(index, part);
+            let key = self.isolate(key, part);
             self.set_fate(key, Fate::InFlight);
             let record = self.record_mut(key);
             record.again = Again::Retransmitted;
             (record.sent_at, record.departure, record.nth) = (now, departure, nth);
             record.segment_len = segment_len_of(segment_len);
-            index = at + 1;
+            next = record.above;
         }
     }
 
     /// Records that the octet at `seq` was sent again by a window probe.
     pub(crate) fn on_window_probed(&mut self, seq: SeqNum) {
-        let index = self.index_of(seq);
-        let Some(place) = self.order.get(index).copied() else { return };
-        if self.record(place.key).range.contains(seq) {
-            let (_, key) = self.isolate(index, SeqRange::with_len(seq, 1));
+        let Some(key) = self.at(seq) else { return };
+        if self.record(key).range.contains(seq) {
+            let key = self.isolate(key, SeqRange::with_len(seq, 1));
             self.record_mut(key).again = Again::Retransmitted;
         }
     }
@@ -306,15 +313,6 @@ impl SentQueue {
         self.records.get_mut(key).expect("each place and each entry of a list is that of a record")
     }
 
-    /// The index of the record that holds `seq`; of the first if `seq` is below it, the number of
-    /// records if `seq` is above the last.
-    pub(super) fn index_of(&self, seq: SeqNum) -> usize {
-        if self.end <= seq {
-            return self.order.len();
-        }
-        self.order.partition_point(|place| place.start <= seq).saturating_sub(1)
-    }
-
     /// Takes the record at `key` to another fate, or to the back of those of the same.
     pub(super) fn set_fate(&mut self, key: Key, fate: Fate) {
         self.step_back_from(key);
@@ -332,53 +330,6 @@ impl SentQueue {
         self.packets
     }
 
-    /// Splits the record at `index` so that `part` of it is a record of its own; returns where that
-    /// is.
-    pub(super) fn isolate(&mut self, index: usize, part: SeqRange) -> (usize, Key) {
-        let mut index = index;
-        let range = self.record(self.order[index].key).range;
-        if range.start < part.start {
-            self.split(index, part.start);
-            index += 1;
-        }
-        if part.end < range.end {
-            self.split(index, part.end);
-        }
-        (index, self.order[index].key)
-    }
-
-    /// Takes the first record out.
-    pub(super) fn pop_front(&mut self) {
-        let Some(place) = self.order.pop_front() else { return };
-        let record = *self.record(place.key);
-        self.totals.remove(&record);
-        self.step_back_from(place.key);
-        self.records.remove(self.lists.of(record.fate), place.key);
-    }
-
-    /// Cuts what lies below `ack` off the first record, which holds `ack`.
-    pub(super) fn trim_front(&mut self, ack: SeqNum) {
-        let Some(place) = self.order.front_mut() else { return };
-        let key = place.key;
-        place.start = ack;
-        self.change(key, |record| record.range.start = ack);
-        self.note_lost(key);
-    }
-
-    fn split(&mut self, index: usize, at: SeqNum) {
-        let key = self.order[index].key;
-        let mut upper = *self.record(key);
-        upper.range.start = at;
-        self.change(key, |lower| lower.range.end = at);
-        self.totals.add(&upper);
-        let new = self.records.insert_after(self.lists.of(upper.fate), key, upper);
-        self.order.insert(index + 1, Place { start: at, key: new });
-        if self.overdue == Some(key) {
-            self.overdue = Some(new);
-        }
-        self.note_lost(new);
-    }
-
     /// Changes a record, and the sums with it.
     pub(super) fn change(&mut self, key: Key, change: impl FnOnce(&mut SentRecord)) {
         let mut record = *self.record(key);
@@ -389,7 +340,7 @@ impl SentQueue {
     }
 
     /// The record at `key` leaves its list.
-    fn step_back_from(&mut self, key: Key) {
+    pub(super) fn step_back_from(&mut self, key: Key) {
         if self.overdue == Some(key) {
             self.overdue = self.records.previous(key);
         }
@@ -410,7 +361,7 @@ impl SentQueue {
     }
 
     /// Remembers the record at `key`, if it is lost, among those to be sent again.
-    fn note_lost(&mut self, key: Key) {
+    pub(super) fn note_lost(&mut self, key: Key) {
         let record = self.record(key);
         if record.fate == Fate::Lost {
             self.lost_first.push(Reverse(Place { start: record.range.start, key }));
@@ -436,7 +387,7 @@ impl SentQueue {
 }
 
 impl Lists {
-    fn of(&mut self, fate: Fate) -> &mut List {
+    pub(super) fn of(&mut self, fate: Fate) -> &mut List {
         match fate {
             Fate::InFlight => &mut self.in_flight,
             Fate::Lost => &mut self.lost,
@@ -459,6 +410,9 @@ impl Ord for Place {
         by_start.then(self.key.cmp(&other.key))
     }
 }
+
+/// As many as there are in a SACK option (RFC 2018 §3).
+const REPORTED_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -151,40 +151,34 @@ impl SentQueue {
     /// What a loss probe sends again: the last segment, or the end of it, and as many small ones
     /// before it as fit `len_max` with it. `None` if the last is not in flight.
     pub(crate) fn tail(&self, len_max: u32) -> Option<SeqRange> {
-        let mut tail = SeqRange::new(self.end, self.end);
-        for place in self.order.iter().rev() {
-            let record = self.record(place.key);
-            if record.fate != Fate::InFlight {
-                break;
-            }
-            let lowest = self.end - (self.end - record.range.start).min(len_max);
-            tail.start = record.segment_from(lowest);
-            if tail.is_empty() {
-                // One segment that is longer than one may be now.
-                tail.start = lowest;
-            }
-            if tail.start != record.range.start {
-                break;
-            }
+        let lowest = self.end - self.outstanding().min(len_max);
+        let mut start = None;
+        for record in self.records_from(lowest) {
+            start = match record.fate {
+                Fate::InFlight => start.or_else(|| Some(record.segment_from(lowest))),
+                Fate::Lost | Fate::Sacked => None,
+            };
         }
-        (!tail.is_empty()).then_some(tail)
+        // One segment that is longer than one may be now goes from within.
+        let start = start.map(|start| if start == self.end { lowest } else { start })?;
+        Some(SeqRange::new(start, self.end))
     }
 
     /// Records that a loss probe sent the [`tail`](Self::tail) again.
     pub(crate) fn on_probed(&mut self, now: Instant, tail: SeqRange) {
         let nth = self.next_nth();
         let departure = self.rate.on_sent(now, self.pipe(), tail.len());
-        let mut index = self.index_of(tail.start);
-        while let Some(place) = self.order.get(index).copied() {
-            let part = self.record(place.key).range.intersection(tail);
-            let (at, key) = self.isolate(index, part);
+        let mut next = self.at(tail.start);
+        while let Some(key) = next {
+            let part = self.record(key).range.intersection(tail);
+            let key = self.isolate(key, part);
             // To the back of those in flight: it is the newest of them now.
             self.set_fate(key, Fate::InFlight);
             self.change(key, |record| {
                 record.again = Again::Probed;
                 (record.sent_at, record.departure, record.nth) = (now, departure, nth);
             });
-            index = at + 1;
+            next = self.record(key).above;
         }
     }
 }

@@ -28,6 +28,7 @@ fn part(from: u32, again: Again, was_sacked: bool) -> SentRecord {
         fate: Fate::Lost,
         was_sacked,
         again,
+        above: None,
     }
 }
 

@@ -30,6 +30,7 @@ fn record(from: u32, to: u32, sent_ms: u64, again: Again) -> SentRecord {
         fate: Fate::InFlight,
         was_sacked: false,
         again,
+        above: None,
     }
 }
 

@@ -57,6 +57,58 @@ fn an_ack_delivers_what_sack_had_not_reported() {
 }
 
 #[test]
+fn a_packet_in_many_parts_is_found_by_more_than_one_place() {
+    let mut queue = SentQueue::default();
+    queue.push(at(1), range(0, 400), 1, Sent::Segment);
+    queue.push(at(2), range(400, 500), 100, Sent::Segment);
+    // Every second octet, upwards, so that each search begins at the start of the packet.
+    for octet in (1..400).step_by(2) {
+        assert_eq!(sack(&mut queue, octet, octet + 1), 1);
+    }
+    assert_eq!((queue.len(), queue.sacked()), (401, 200));
+    let places = queue.order.len();
+    assert!((4..=10).contains(&places), "{places}");
+    // From the front they go as they came, and the places with them.
+    for octet in 1..=400 {
+        assert_eq!(queue.acknowledge(START + octet, |_| {}), 1);
+        queue.check();
+    }
+    assert_eq!((queue.len(), queue.order.len(), queue.sacked()), (1, 1, 0));
+}
+
+#[test]
+fn sack_10_what_was_reported_is_looked_at_again_after_a_timeout() {
+    let mut queue = queue(10, 100);
+    assert_eq!(sack(&mut queue, 200, 500), 300);
+    for (from, to) in [(200, 500), (300, 400), (250, 450)] {
+        assert_eq!(sack(&mut queue, from, to), 0);
+    }
+    queue.judge_all(|_| Fate::Lost);
+    assert_eq!(sack(&mut queue, 300, 400), 100);
+    // Half of a segment says nothing, but all of it does when it leaves in halves.
+    assert_eq!(sack(&mut queue, 650, 800), 100);
+    queue.on_retransmitted(at(20), range(600, 700), 50);
+    assert_eq!(sack(&mut queue, 650, 800), 50);
+}
+
+#[test]
+fn trap_2_a_range_reported_long_ago_does_not_stand_for_one_after_the_wrap() {
+    let mut queue = queue(10, 100);
+    assert_eq!(sack(&mut queue, 200, 1_000), 800);
+    acknowledge(&mut queue, 1_000);
+    // The numbers come round to where they were.
+    queue.push(at(30), range(1_000, 1 << 30), 100, Sent::Segment);
+    acknowledge(&mut queue, 1 << 30);
+    for quarter in 1..4_u32 {
+        let end = (quarter + 1).wrapping_shl(30);
+        queue.push(at(30), SeqRange::new(START + (quarter << 30), START + end), 100, Sent::Segment);
+        acknowledge(&mut queue, end);
+    }
+    queue.push(at(40), range(0, 1_000), 100, Sent::Segment);
+    assert_eq!(sack(&mut queue, 200, 1_000), 800);
+}
+
+#[test]
 fn sack_marks_whole_segments_and_counts_each_once() {
     let mut queue = SentQueue::default();
     queue.push(at(1), range(0, 1_000), 100, Sent::Segment);
@@ -211,7 +263,7 @@ struct Cell {
 
 /// What the cells must be, read from the records.
 fn cells_of(queue: &SentQueue) -> Vec<Cell> {
-    let records = queue.order.iter().map(|place| queue.record(place.key));
+    let records = queue.keys().map(|key| queue.record(key));
     let cells = records.flat_map(|record| {
         let SentRecord { fate, again, sent_at, .. } = *record;
         vec![Cell { fate, again, sent_at }; record.range.len() as usize]
