@@ -41,8 +41,8 @@ pub(crate) struct CellState {
     pub(crate) news: Option<Box<EventQueue>>,
     /// When the driver visits by itself.
     pub(crate) armed: Option<Instant>,
-    /// Whether the application has it, as far as its calls show.
-    pub(crate) is_known: bool,
+    /// Whether the application has it; until then, it waits to be accepted.
+    pub(crate) is_taken: bool,
     /// The state that was last traced.
     traced: State,
 }
@@ -72,7 +72,7 @@ impl ConnectionCell {
             waiting: None,
             news: None,
             armed: None,
-            is_known: false,
+            is_taken: false,
             traced,
         };
         Self { id, path, queued: Queued::new(), clock, bell, state: Mutex::new(state) }
@@ -92,7 +92,6 @@ impl ConnectionCell {
     pub(crate) fn call<T>(&self, call: impl FnOnce(&mut CellState, Instant) -> T) -> T {
         let now = self.clock.now();
         let mut state = self.lock();
-        state.is_known = true;
         let result = call(&mut state, now);
         let wants_visit = state.wants_visit();
         drop(state);

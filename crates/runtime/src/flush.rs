@@ -54,7 +54,7 @@ impl ConnectionCell {
             let events = connection.poll_events();
             poll_endpoint_events(connection, outbox);
             let wakes = state.take_wakes(events);
-            let may_answer = wakes.reader.is_some() || !state.is_known;
+            let may_answer = wakes.reader.is_some() || !state.is_taken;
             let connection = state.connection()?;
             let has_more = match sending {
                 Sending::UpTo(_) if may_answer && connection.await_answer(now) => false,

@@ -43,6 +43,7 @@ pub struct TcpStream {
 
 impl TcpStream {
     pub(crate) fn new(cell: Arc<ConnectionCell>) -> Self {
+        cell.lock().is_taken = true;
         Self { cell }
     }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use synack::{ConnectionConfig, TcpStream};
+use synack_wire::Flags;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::far_end::{FarEnd, settle};
@@ -156,4 +157,51 @@ async fn shld_18_with_quick_ack_no_ack_waits_and_what_is_owed_leaves_at_once() {
     }
     stream.set_quickack(false).unwrap();
     assert_eq!(say(&mut far, 10).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dack_4_a_short_exchange_costs_the_side_that_answers_three_packets() {
+    for family in Family::BOTH {
+        let (stack, mut far) = FarEnd::new(family).await;
+        let listener = stack.listen(far.host).await.unwrap();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut question = [0; 8];
+            stream.read_exact(&mut question).await.unwrap();
+            stream.write_all(b"answer").await.unwrap();
+            assert_eq!(stream.read(&mut question).await.unwrap(), 0);
+        });
+        let syn_ack = far.answer_to(&far.syn()).await;
+        far.seq += 1;
+        far.take_syn(&syn_ack);
+        far.send(&far.ack());
+        far.says(b"question");
+        let answer = far.next().await;
+        assert_eq!(answer.segment().payload.to_vec(), b"answer");
+        assert_eq!((answer.at, answer.segment().ack), (far.now(), Some(far.seq)));
+        far.takes(&answer);
+        let end = far.answer_to(&far.fin()).await;
+        assert_eq!(end.segment().control, Flags::FIN);
+        assert_eq!(end.segment().ack, Some(far.seq + 1));
+        far.silent_for(Duration::from_millis(100)).await;
+        served.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dack_3_dack_6_what_is_read_and_not_answered_is_acknowledged_at_once() {
+    let (stack, mut far) = FarEnd::new(Family::V4).await;
+    let listener = stack.listen(far.host).await.unwrap();
+    let mut stream = far.open(&listener).await;
+    let reader = tokio::spawn(async move {
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).await.unwrap();
+        (stream, read)
+    });
+    settle().await;
+    assert_eq!(say(&mut far, 10).await, 1, "the reader has no answer");
+    assert_eq!(far.answer_to(&far.fin()).await.segment().ack, Some(far.seq + 1));
+    let (stream, read) = reader.await.unwrap();
+    assert_eq!(read.len(), 10);
+    drop(stream);
 }

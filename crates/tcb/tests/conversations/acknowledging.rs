@@ -116,6 +116,38 @@ fn dack_4_an_ack_that_is_due_waits_for_what_the_application_writes_at_once() {
     c.expect(&["[P.] 1:11 ack 1001"]);
 }
 
+/// A host that was asked to let the ACK of ten octets wait for an answer; whether it does.
+fn awaiting(quick_acks: u8) -> (Conversation, bool) {
+    let mut c = Setup::default().configured(|config| config.quick_acks = quick_acks).open();
+    let now = c.host.now;
+    let mut request = c.text_at(1, 10);
+    c.host.connection(c.id).handle_packet(now, &mut request).unwrap();
+    let waits = c.host.connection(c.id).await_answer(now);
+    c.host.drain();
+    (c, waits)
+}
+
+#[test]
+fn dack_4_an_ack_that_awaits_an_answer_leaves_with_it_or_with_the_read_or_after_the_delay() {
+    let (mut c, waits) = awaiting(16);
+    assert!(waits);
+    c.write(10);
+    c.expect(&["[P.] 1:11 ack 11"]);
+
+    let (mut c, _) = awaiting(16);
+    c.until(39, &[]);
+    let now = c.host.now;
+    c.host.connection(c.id).read(now, &mut [0; 10]).unwrap();
+    c.drain();
+    c.expect(&["[.] 1 ack 11"]);
+
+    let (mut c, _) = awaiting(16);
+    c.until(100, &[(40, "[.] 1 ack 11")]);
+
+    // An ACK with a delay of its own has its timer already.
+    assert!(!awaiting(0).1);
+}
+
 #[test]
 fn dack_5_no_segment_draws_more_than_one_ack() {
     let kinds: [fn(&Conversation) -> TcpPacket; 9] = [
