@@ -111,7 +111,11 @@ impl LossRecovery {
     pub(crate) fn reorder_deadline(&self) -> Option<Instant> {
         let Detector::Rack { rack, .. } = &self.detector else { return None };
         let window = rack.window(self.window_inputs());
-        self.sent.overdue().map(|record| rack.lost_at(record, window))
+        let last = self.sent.overdue()?;
+        // Never before the first is, which comes first: a clock that was put back while they left
+        // turns their times round, and a timer that finds nothing would fire for ever.
+        let first = self.sent.in_flight().next().unwrap_or(last);
+        Some(rack.lost_at(last, window).max(rack.lost_at(first, window)))
     }
 
     /// Finds what is lost by time. Returns whether fast recovery began.
@@ -176,5 +180,49 @@ impl LossRecovery {
             min_rtt: self.min_rtt.get(),
             srtt: self.rtt.srtt(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use synack_wire::SeqRange;
+
+    use super::super::{AckArrival, Handshaken, Sent};
+    use super::*;
+
+    const ISS: SeqNum = SeqNum::new(u32::MAX - 2_500);
+    const MSS: u32 = 1_000;
+
+    #[test]
+    fn rack_13_the_reordering_timer_finds_what_it_waits_for_though_a_clock_was_put_back() {
+        let segment = |index: u32| ISS + 1 + index * MSS;
+        let mut recovery = LossRecovery::new(ISS);
+        let rtt = Some(Duration::from_millis(100));
+        let handshake = Handshaken { rtt, timed_out: false, sack: true };
+        recovery.on_established(Instant::from_millis(9_900), handshake);
+        for (index, sent_ms) in [(0, 10_000), (1, 10_000), (2, 1_000), (3, 1_000)] {
+            let range = SeqRange::with_len(segment(index), MSS);
+            recovery.on_sent(Instant::from_millis(sent_ms), range, MSS, Sent::Segment);
+        }
+        let nxt = segment(4);
+        recovery.on_ack(AckArrival {
+            now: Instant::from_millis(1_100),
+            ack: segment(0),
+            nxt,
+            sack: Some(&[SeqRange::with_len(segment(3), MSS)]),
+            is_duplicate: true,
+            echoed_at: None,
+            mss: MSS,
+        });
+        let mut fired = 0;
+        while let Some(at) = recovery.reorder_deadline() {
+            let lost = recovery.lost();
+            recovery.on_reorder_timeout(at, nxt, MSS);
+            assert!(recovery.lost() > lost, "nothing is found at {at:?}");
+            fired += 1;
+        }
+        assert_eq!((recovery.lost(), fired), (3 * MSS, 1));
     }
 }
