@@ -340,6 +340,26 @@ fn ecn_14_cubic_14_with_one_segment_of_window_an_echo_stops_sending_for_an_rto()
 }
 
 #[test]
+fn ecn_14_pace_6_a_fin_alone_is_not_held_back() {
+    let mut c = open();
+    c.write(1_000);
+    while c.info().cwnd > 1_000 {
+        c.write(1_000);
+        let acked = c.acked + c.info().unacked;
+        echo(&mut c, acked);
+    }
+    c.write(1_000);
+    let acked = c.acked + c.info().unacked;
+    c.packets();
+    echo(&mut c, acked);
+    let now = c.host.now;
+    c.host.connection(c.id).close(now);
+    assert!(c.host.connection(c.id).wants_transmit());
+    c.drain();
+    assert_eq!(marks(&mut c), [PLAIN]);
+}
+
+#[test]
 fn abe_1_abe_2_and_abe_3_a_mark_reduces_less_than_a_loss_if_so_configured() {
     let abe = WindowOptions { alternative_backoff: true, ..WindowOptions::DEFAULT };
     let options = CubicOptions { window: abe, ..CubicOptions::DEFAULT };

@@ -159,9 +159,9 @@ impl Connection {
     /// Whether new text or a FIN may leave now.
     fn can_send_text(&self) -> bool {
         let Some(plan) = self.plan_text(TransmitLimits::SINGLE) else { return false };
-        plan.held.is_none()
-            && self.recovery.trial() != Trial::Waits
-            && !self.timers.is_set(Timer::Pacing)
+        // PACE-6: a FIN alone waits for no turn.
+        let has_turn = plan.len == 0 || !self.timers.is_set(Timer::Pacing);
+        plan.held.is_none() && self.recovery.trial() != Trial::Waits && has_turn
     }
 
     /// Whether `poll_transmit` must be called to start a timer (persist, override).
