@@ -107,8 +107,8 @@ impl Connection {
         self.acks.due() >= AckDue::Soon || self.needs_ack_timer() || self.wants_more_than_an_ack()
     }
 
-    /// If all there is to send is one ACK that the answer of the application may carry, of the first
-    /// few octets or of a FIN, it waits for that. Returns whether it does.
+    /// If all there is to send is one ACK that the answer of the application may carry, of the
+    /// first few octets or of a FIN, it waits for that. Returns whether it does.
     ///
     /// For a caller that has just woken the reader: the ACK and the answer, or the ACK and our FIN,
     /// are one segment then. If the application reads and has no answer, the ACK leaves alone; if
