@@ -123,9 +123,31 @@ impl IntoIterator for Payload {
     }
 }
 
+/// The octets are what counts, and not how they are sliced.
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
-        self.len == other.len && self.slices.iter().flatten().eq(other.slices.iter().flatten())
+        if self.len != other.len {
+            return false;
+        }
+        let mut theirs = other.slices.iter();
+        let mut expected: &[u8] = &[];
+        for slice in &self.slices {
+            let mut rest: &[u8] = slice;
+            while !rest.is_empty() {
+                if expected.is_empty() {
+                    let Some(next) = theirs.next() else { return false };
+                    expected = next;
+                    continue;
+                }
+                let (ours, later) = rest.split_at(rest.len().min(expected.len()));
+                let (other, left) = expected.split_at(ours.len());
+                if ours != other {
+                    return false;
+                }
+                (rest, expected) = (later, left);
+            }
+        }
+        true
     }
 }
 
@@ -178,6 +200,7 @@ mod tests {
     fn equality_looks_at_octets_and_not_at_cuts() {
         assert_eq!(rope(&["ab", "c"]), rope(&["a", "bc"]));
         assert_ne!(rope(&["ab"]), rope(&["ac"]));
+        assert_ne!(rope(&["ab", "cd"]), rope(&["a", "bce"]));
         assert_ne!(rope(&["ab"]), rope(&["abc"]));
     }
 }
