@@ -1,10 +1,12 @@
 //! Recoveries and timeouts that prove needless (FRTO-*, DSACK-5, RFC 3522): what was taken for lost
 //! was late. A round trip takes 100 ms; ten segments of 1000 left at 0 ms and more waits.
 
+use std::time::Duration;
+
 use synack_tcb::congestion::NewReno;
 use synack_wire::Flags;
 
-use crate::support::{Change, Conversation, Setup};
+use crate::support::{Change, Conversation, Opener, Setup};
 
 fn with_reno(setup: Setup) -> Setup {
     let reno = std::sync::Arc::new(NewReno::FACTORY);
@@ -294,4 +296,23 @@ fn frto_9_rto_after_a_needless_timeout_believes_what_is_measured_next() {
     c.ack(13_001);
     assert_eq!(c.info().srtt.unwrap().as_millis(), 300);
     assert!(c.info().rttvar.as_millis() >= 150);
+}
+
+#[test]
+fn frto_10_a_syn_that_was_sent_again_is_not_put_to_the_test() {
+    let setup = with_reno(Setup { opened_by: Opener::Host, ..Setup::sack() });
+    let mut host = setup.host();
+    setup.begin(&mut host);
+    host.advance(Duration::from_millis(1_000));
+    let again = host.only_sent();
+    let mut c = setup.finish(host, setup.peer(), &again);
+    assert_eq!(c.info().counters.timeouts, 1);
+    c.write(50_000);
+    let flight = c.packets().len();
+    c.run_to(100);
+    c.ack(1_001);
+    c.ack(2_001);
+    assert_eq!(c.info().counters.spurious, 0);
+    // In slow start as ever: two for each segment that is acknowledged.
+    assert_eq!((flight, c.packets().len()), (10, 4));
 }

@@ -184,12 +184,31 @@ fn rack_15_an_expiry_loses_what_had_a_round_trip_and_nothing_else() {
 }
 
 #[test]
-fn rack_16_what_is_found_within_an_episode_reduces_the_rate_no_further() {
+fn rack_16_rack_21_what_is_found_within_an_episode_reduces_the_rate_no_further() {
     let mut c = in_flight(10_000);
     reports(&mut c, 1, &[(1_001, 4_001)], &["[.] 1:1001 ack 1"]);
     assert_eq!(c.info().ssthresh, 5_000);
     reports(&mut c, 1, &[(1_001, 4_001), (5_001, 9_001)], &["[.] 4001:5001 ack 1"]);
     assert_eq!((c.info().counters.recoveries, c.info().ssthresh), (1, 5_000));
+}
+
+#[test]
+fn rack_1_tlp_1_cc_24_without_sack_duplicates_are_counted_and_time_says_nothing() {
+    let reno = std::sync::Arc::new(NewReno::FACTORY);
+    let mut c = Setup::default().configured(|config| config.congestion = reno).open();
+    c.write(10_000);
+    assert_eq!(c.packets().len(), 10);
+    assert_eq!(running(&mut c), [Timer::Retransmit]);
+    c.run_to(100);
+    for lines in [&[][..], &[], &["[.] 1:1001 ack 1"]] {
+        c.receive(c.template());
+        assert_eq!(running(&mut c), [Timer::Retransmit]);
+        c.expect(lines);
+    }
+    // What SACK blocks say to who did not permit them is nothing.
+    c.sack(&[(2_001, 9_001)]);
+    c.expect(&[]);
+    assert_eq!(c.info().counters.recoveries, 1);
 }
 
 #[test]

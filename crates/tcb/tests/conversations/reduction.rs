@@ -32,7 +32,7 @@ fn reports(
 }
 
 #[test]
-fn prr_1_prr_2_prr_5_prr_9_prr_10_an_episode_step_by_step() {
+fn prr_1_prr_2_prr_3_prr_5_prr_9_prr_10_prr_12_an_episode_step_by_step() {
     let mut c = in_flight(50_000);
     // Limited Transmit: cwnd is 10000 as long as nothing is known to be lost (PRR-12).
     reports(&mut c, 1, &[(1_001, 2_001)], &["[.] 10001:11001 ack 1"], (10_000, 10_000));

@@ -181,6 +181,19 @@ fn tlp_9_the_tail_is_the_last_segment_and_small_ones_that_fit_with_it() {
 }
 
 #[test]
+fn rack_2_rack_3_a_record_tells_when_it_left_last_to_the_nanosecond_and_whether_again() {
+    let mut queue = SentQueue::default();
+    let nanos = |nanos: u64| Instant::from_nanos(nanos);
+    queue.push(nanos(1_000_000_001), range(0, 100), 100, Sent::Segment);
+    let told = |queue: &SentQueue| queue.first().map(|it| (it.sent_at, it.fate, it.again));
+    assert_eq!(told(&queue), Some((nanos(1_000_000_001), Fate::InFlight, Again::No)));
+    queue.lose_first_segment();
+    assert_eq!(told(&queue), Some((nanos(1_000_000_001), Fate::Lost, Again::No)));
+    queue.on_retransmitted(nanos(1_000_000_002), range(0, 100), 100);
+    assert_eq!(told(&queue), Some((nanos(1_000_000_002), Fate::InFlight, Again::Retransmitted)));
+}
+
+#[test]
 fn dec_5_a_timeout_decides_anew_about_all() {
     let mut queue = queue(10, 100);
     sack(&mut queue, 300, 600);
