@@ -19,7 +19,6 @@ mod lateness;
 mod matrix;
 mod path;
 mod port;
-mod priority;
 mod rows;
 mod schedule;
 #[cfg(feature = "peers")]
@@ -81,8 +80,6 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     synack_netns::availability()?;
     synack_netns::enter()?;
-    // Without the privilege, the trials that were disturbed are run again all the same.
-    let _without = priority::raise();
     let rows = if arguments.fairness {
         fairness_rows(arguments)?
     } else if let Some(left) = arguments.left {
