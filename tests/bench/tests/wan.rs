@@ -61,9 +61,12 @@ fn what_the_path_is_told_to_do_is_done() {
     let Some(worse) = goodput(spoilt) else { return };
     let plain = goodput("--left kernel-reno").unwrap();
     assert!(worse < plain, "{worse} of {plain} Mbit/s");
-    for queue in ["codel", "codel-ecn", "mark"] {
-        let arguments = format!("--left kernel-reno --queue {queue} --queue-packets 20");
-        assert!(goodput(&arguments).unwrap() > 1.0, "{queue}");
+    for (queue, marks) in [("codel", false), ("codel-ecn", true), ("mark", true)] {
+        let arguments = format!("--left kernel-reno --queue {queue} --rate 10 --rtt 4");
+        let output = wan(&format!("{arguments} --seconds 1")).unwrap();
+        let row = &rows(&output)[0];
+        assert!(row["figure"].as_f64().unwrap() > 1.0, "{row}");
+        assert_eq!(row["details"]["ce_marked"].as_f64().unwrap() > 0.0, marks, "{row}");
     }
 }
 

@@ -44,6 +44,13 @@ pub(super) enum Host {
     },
 }
 
+/// Whether ends that can do so ask for ECN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ecn {
+    Asked,
+    NotAsked,
+}
+
 /// What the two applications of a flow share with who measures it.
 pub(super) struct Flow<'a> {
     /// Where the receiver listens.
@@ -95,11 +102,11 @@ impl End {
     ///
     /// # Errors
     /// When the kernel refuses the network or the device, or has no controller of this name.
-    pub(super) fn settle(self, address: Ipv4Addr) -> anyhow::Result<(Port, Host)> {
+    pub(super) fn settle(self, address: Ipv4Addr, ecn: Ecn) -> anyhow::Result<(Port, Host)> {
         match self {
             Self::Kernel(controller) => {
                 let network = Namespace::new()?;
-                let port = network.run(|| kernel::settle(controller, address))?;
+                let port = network.run(|| kernel::settle(controller, address, ecn))?;
                 Ok((port, Host::Kernel { controller, network }))
             }
             Self::Synack(controller) => {

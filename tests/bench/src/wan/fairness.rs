@@ -5,7 +5,7 @@ use std::time::Duration;
 use synack_netem::{Probability, Rate};
 use synack_sim::{Controller, Path};
 
-use super::end::{End, RECEIVER};
+use super::end::{Ecn, End, RECEIVER};
 use super::rows::Row;
 use super::schedule::Planned;
 use super::trial::{Outcome, Trial};
@@ -34,6 +34,7 @@ pub(super) fn trials(rounds: u32, duration: Duration) -> Vec<Planned> {
         trial: Trial {
             flows: contest.flows.map(|end| (end, RECEIVER)).into(),
             links: contest.path().links(),
+            ecn: Ecn::NotAsked,
             seed: u64::from(round),
             duration,
         },

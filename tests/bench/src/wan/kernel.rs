@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use nix::sys::socket::{self, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-use super::end::Flow;
+use super::end::{Ecn, Flow};
 use super::port::Port;
 use crate::kernel_tcp;
 use crate::protocol::BULK_OCTETS;
@@ -19,10 +19,14 @@ use crate::protocol::BULK_OCTETS;
 ///
 /// # Errors
 /// When the kernel has no such controller, or refuses a device or a setting.
-pub(super) fn settle(controller: &str, address: Ipv4Addr) -> anyhow::Result<Port> {
+pub(super) fn settle(controller: &str, address: Ipv4Addr, ecn: Ecn) -> anyhow::Result<Port> {
     let has_controller = controllers()?.iter().any(|name| name == controller);
     ensure!(has_controller, "the kernel has no {controller}");
     kernel_tcp::tune()?;
+    if ecn == Ecn::Asked {
+        // By default it accepts ECN and does not ask for it (ip-sysctl).
+        synack_netns::set_sysctl("net.ipv4.tcp_ecn", "1").context("cannot ask for ECN")?;
+    }
     Port::to_kernel(address).context("cannot make the TUN device")
 }
 

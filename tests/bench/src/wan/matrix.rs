@@ -5,7 +5,7 @@ use std::time::Duration;
 use synack_netem::{Probability, Rate};
 use synack_sim::{Controller, Path};
 
-use super::end::{End, RECEIVER};
+use super::end::{Ecn, End, RECEIVER};
 use super::rows::Row;
 use super::schedule::Planned;
 use super::trial::{Outcome, Trial};
@@ -99,6 +99,7 @@ impl Matrix {
                     let trial = Trial {
                         flows: vec![(end, RECEIVER)],
                         links: path.links(),
+                        ecn: Ecn::NotAsked,
                         seed: u64::from(round),
                         duration: self.duration,
                     };

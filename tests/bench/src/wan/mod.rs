@@ -106,6 +106,7 @@ fn single_row(arguments: &Arguments, left: End) -> Row {
         trial: Trial {
             flows: vec![(left, arguments.right)],
             links: arguments.path.links(),
+            ecn: arguments.path.ecn(),
             seed,
             duration: arguments.seconds.unwrap_or(TRIAL_TIME),
         },

@@ -8,6 +8,8 @@ use synack_netem::{
 };
 use synack_sim::Path;
 
+use super::end::Ecn;
+
 #[derive(clap::Args)]
 pub(super) struct PathArguments {
     /// Mbit/s of the narrow place, in both directions
@@ -83,6 +85,14 @@ impl PathArguments {
             }
         }
         [there, back]
+    }
+
+    /// Whether ends are to ask for ECN: if the queue marks.
+    pub(super) fn ecn(&self) -> Ecn {
+        match self.queue {
+            QueueKind::CodelEcn | QueueKind::Mark => Ecn::Asked,
+            QueueKind::DropTail | QueueKind::Codel => Ecn::NotAsked,
+        }
     }
 
     fn bottleneck(&self, rate: Rate, packets_max: usize) -> Bottleneck {

@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use synack_netem::LinkConfig;
 
 use super::emulator::{Emulator, Report};
-use super::end::{End, Flow, Host};
+use super::end::{Ecn, End, Flow, Host};
 use super::port::Port;
 use crate::clock;
 use crate::protocol::Service;
@@ -22,6 +22,7 @@ pub(super) struct Trial {
     pub(super) flows: Vec<(End, End)>,
     /// The way from senders to receivers, and back.
     pub(super) links: [LinkConfig; 2],
+    pub(super) ecn: Ecn,
     pub(super) seed: u64,
     pub(super) duration: Duration,
 }
@@ -48,14 +49,14 @@ impl Trial {
     /// # Errors
     /// When an end cannot be put in its place, or its connection fails.
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
-        let Self { flows, links, seed, duration } = self;
+        let Self { flows, links, ecn, seed, duration } = self;
         let mut ports: [Vec<Port>; 2] = Default::default();
         let mut settled = Vec::new();
         for (number, (left, right)) in (1..).zip(flows) {
-            let (port, sender) = left.settle(Ipv4Addr::new(10, 77, 1, number))?;
+            let (port, sender) = left.settle(Ipv4Addr::new(10, 77, 1, number), ecn)?;
             ports[0].push(port);
             let address = Ipv4Addr::new(10, 77, 2, number);
-            let (port, receiver) = right.settle(address)?;
+            let (port, receiver) = right.settle(address, ecn)?;
             ports[1].push(port);
             let listens = SocketAddrV4::new(address, Service::Sink.port());
             settled.push(Settled { sender, receiver, listens });
