@@ -64,6 +64,9 @@ struct GridArguments {
     /// How many threads; one for each core by default
     #[arg(long)]
     threads: Option<usize>,
+    /// Write the table to this file, with an explanation, instead of printing it
+    #[arg(long)]
+    into: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -128,7 +131,11 @@ fn cores() -> usize {
 fn run_grid(arguments: GridArguments) -> io::Result<bool> {
     let grid = Grid { controllers: or_all(arguments.controllers), ..Grid::full() };
     let outcomes = grid.run(arguments.threads.unwrap_or_else(cores));
-    write!(io::stdout(), "{}", Table(&outcomes))?;
+    let table = Table(&outcomes);
+    match arguments.into {
+        Some(file) => std::fs::write(file, format!("{}{table}", Table::PREFACE))?,
+        None => write!(io::stdout(), "{table}")?,
+    }
     Ok(outcomes.iter().all(|(_, result)| result.is_ok()))
 }
 

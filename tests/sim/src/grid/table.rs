@@ -9,6 +9,24 @@ use crate::Path;
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a>(pub &'a [Outcome]);
 
+impl Table<'_> {
+    /// What stands before a table in a file.
+    pub const PREFACE: &'static str = "\
+What transfers over many paths come to, under every congestion controller, in virtual time.
+
+To print the table:       cargo run --release -p synack-sim -- grid
+To write this file anew:  cargo run --release -p synack-sim -- grid --into tests/sim/tests/grid.txt
+
+lost         chance of each packet of the sender to be lost
+Mbit/s       what the receiving application read, from the opening of the connection on
+of rate      the same, as a share of the rate of the path
+recovery     from the loss of a packet to the ACK that covers it, mean and maximum, in round trips
+spurious     segments that the receiver had already when they came again
+timeouts     expiries of the retransmission timer
+queue        most packets before the narrow place; it has room for as much as the path holds, or 32
+";
+}
+
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut group = None;
