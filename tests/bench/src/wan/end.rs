@@ -58,23 +58,37 @@ pub(super) struct Flow<'a> {
     /// Octets that the receiving application has read.
     pub(super) received: &'a AtomicU64,
     /// Everyone waits here before the first packet.
-    pub(super) begin: &'a Barrier,
-    pub(super) is_over: &'a AtomicBool,
+    begin: &'a Barrier,
+    has_begun: AtomicBool,
+    is_over: &'a AtomicBool,
 }
 
-impl Flow<'_> {
-    /// Waits until everyone is prepared, also with who could not prepare.
-    pub(super) fn begin<T>(&self, prepared: T) -> T {
-        self.begin.wait();
-        prepared
+impl<'a> Flow<'a> {
+    /// A flow to `receiver` that begins when everyone waits at `begin`, and lasts until `is_over`.
+    pub(super) fn new(
+        receiver: SocketAddrV4,
+        received: &'a AtomicU64,
+        begin: &'a Barrier,
+        is_over: &'a AtomicBool,
+    ) -> Self {
+        Self { receiver, received, begin, has_begun: AtomicBool::new(false), is_over }
     }
 
-    /// Lets an end act. That it fails when the flow is over is the other end's leaving.
-    pub(super) fn until_over(
-        &self,
-        act: impl FnOnce(&Self) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        act(self).or_else(|error| if self.is_over() { Ok(()) } else { Err(error) })
+    /// Lets an end act: it prepares, calls [`begin`](Self::begin), and goes on until the flow is
+    /// over. That it fails then is the other end's leaving.
+    pub(super) fn run(&self, act: impl FnOnce(&Self) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let result = act(self);
+        if !self.has_begun.load(Ordering::Relaxed) {
+            // Who could not prepare must not keep the others waiting.
+            self.begin();
+        }
+        result.or_else(|error| if self.is_over() { Ok(()) } else { Err(error) })
+    }
+
+    /// Waits until everyone is prepared.
+    pub(super) fn begin(&self) {
+        self.has_begun.store(true, Ordering::Relaxed);
+        self.begin.wait();
     }
 
     pub(super) fn count(&self, octets: usize) {

@@ -42,7 +42,7 @@ pub(super) fn controllers() -> anyhow::Result<Vec<String>> {
 }
 
 pub(super) fn send(controller: &str, flow: &Flow<'_>) -> anyhow::Result<()> {
-    flow.begin(());
+    flow.begin();
     let mut stream = TcpStream::connect_timeout(&flow.receiver.into(), CONNECT_TIMEOUT)?;
     socket::setsockopt(&stream, sockopt::TcpCongestion, &OsString::from(controller))?;
     stream.set_write_timeout(Some(LOOK_UP))?;
@@ -54,10 +54,11 @@ pub(super) fn send(controller: &str, flow: &Flow<'_>) -> anyhow::Result<()> {
 }
 
 pub(super) fn receive(flow: &Flow<'_>) -> anyhow::Result<()> {
-    let listener = flow.begin(TcpListener::bind(flow.receiver))?;
+    let listener = TcpListener::bind(flow.receiver)?;
     // The timeout of reading is that of accepting too (socket(7)).
     let timeout = TimeVal::microseconds(LOOK_UP.as_micros() as i64);
     socket::setsockopt(&listener, sockopt::ReceiveTimeout, &timeout)?;
+    flow.begin();
     let mut stream = None;
     let mut octets = vec![0; BULK_OCTETS];
     while !flow.is_over() {

@@ -16,7 +16,7 @@ use crate::protocol::BULK_OCTETS;
 
 pub(super) fn send(packets: Packets, address: Ipv4Addr, flow: &Flow<'_>) -> anyhow::Result<()> {
     let mut stack = Stack::new(packets, address);
-    flow.begin(());
+    flow.begin();
     let Stack { interface, sockets, handle, .. } = &mut stack;
     let remote = (IpAddr::V4(*flow.receiver.ip()), flow.receiver.port());
     let socket = sockets.get_mut::<Socket<'_>>(*handle);
@@ -34,7 +34,8 @@ pub(super) fn send(packets: Packets, address: Ipv4Addr, flow: &Flow<'_>) -> anyh
 pub(super) fn receive(packets: Packets, address: Ipv4Addr, flow: &Flow<'_>) -> anyhow::Result<()> {
     let mut stack = Stack::new(packets, address);
     let listening = stack.sockets.get_mut::<Socket<'_>>(stack.handle).listen(flow.receiver.port());
-    flow.begin(listening).map_err(|error| anyhow!("cannot listen: {error}"))?;
+    listening.map_err(|error| anyhow!("cannot listen: {error}"))?;
+    flow.begin();
     stack.run(flow, |socket| {
         while socket.can_recv() {
             flow.count(socket.recv(|octets| (octets.len(), octets.len()))?);

@@ -27,7 +27,8 @@ pub(super) fn send(
     flow: &Flow<'_>,
 ) -> anyhow::Result<()> {
     Workers::One.runtime()?.block_on(async {
-        let stack = flow.begin(stack(packets, address, controller))?;
+        let stack = stack(packets, address, controller)?;
+        flow.begin();
         unless_over(flow, async {
             let mut stream = stack.connect(flow.receiver.into()).await.context("connecting")?;
             let octets = vec![7; BULK_OCTETS];
@@ -46,11 +47,9 @@ pub(super) fn receive(
     flow: &Flow<'_>,
 ) -> anyhow::Result<()> {
     Workers::One.runtime()?.block_on(async {
-        let listening = async {
-            let stack = stack(packets, address, controller)?;
-            Ok::<_, io::Error>((stack.listen(flow.receiver.into()).await?, stack))
-        };
-        let (listener, _stack) = flow.begin(listening.await)?;
+        let stack = stack(packets, address, controller)?;
+        let listener = stack.listen(flow.receiver.into()).await?;
+        flow.begin();
         unless_over(flow, async {
             let (mut stream, _) = listener.accept().await?;
             let mut octets = vec![0; BULK_OCTETS];

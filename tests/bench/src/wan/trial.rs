@@ -73,13 +73,13 @@ impl Trial {
                 settled.into_iter().zip(&received)
             {
                 let (begin, is_over) = (&begin, &is_over);
-                let flow = move || Flow { receiver: listens, received, begin, is_over };
+                let flow = move || Flow::new(listens, received, begin, is_over);
                 ends.push(scope.spawn(move || {
-                    flow().until_over(|flow| receiver.receive(flow)).context("the receiver")
+                    flow().run(|flow| receiver.receive(flow)).context("the receiver")
                 }));
-                ends.push(scope.spawn(move || {
-                    flow().until_over(|flow| sender.send(flow)).context("the sender")
-                }));
+                ends.push(
+                    scope.spawn(move || flow().run(|flow| sender.send(flow)).context("the sender")),
+                );
             }
             begin.wait();
             let start = Instant::now();
