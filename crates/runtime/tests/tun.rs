@@ -131,6 +131,8 @@ fn a_device_that_is_removed_fails_its_connections() {
         if removed.is_err() {
             return; // Without the command there is no one to remove it.
         }
+        // The next packet to leave finds it gone.
+        stream.write_all(b"x").await.unwrap();
         let error = stream.read(&mut [0; 1]).await.unwrap_err();
         assert!(error.get_ref().is_some_and(|source| source.is::<synack::StackError>()), "{error}");
     });

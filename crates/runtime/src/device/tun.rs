@@ -5,22 +5,23 @@ use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use tokio::time::Sleep;
 use tokio_tun::Tun;
 
 use super::watch::Watch;
 use super::{Capabilities, Device, Outgoing, Received, tun_sys};
 use crate::buffer_pool::BufferPool;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, register};
 
 /// A TUN device.
 ///
 /// Its other end is the kernel: give that an address and a route to the stack's addresses, and set
 /// the device up, by `ip` or by what [`tokio_tun::TunBuilder`] offers. A device that is down loses
-/// what is sent; one that is removed has failed.
+/// what is sent; one that is removed has failed, which shows when the next packet is sent.
 ///
 /// ```no_run
 /// use synack::{Stack, TunDevice};
@@ -39,7 +40,17 @@ pub struct TunDevice {
     name: String,
     /// Until when a full device is not asked again.
     retry: Mutex<Option<Pin<Box<Sleep>>>>,
+    removal: Mutex<Removal>,
     mtu: u32,
+}
+
+/// Whether the kernel still has the device. That it is gone is no reason for tokio to tell that it
+/// can be read.
+#[derive(Default)]
+struct Removal {
+    error: Option<io::Error>,
+    /// The driver's.
+    waker: Option<Waker>,
 }
 
 impl TunDevice {
@@ -71,12 +82,39 @@ impl TunDevice {
         let name = tun.name().to_owned();
         // The descriptor of `tun` is closed with it: tokio would be told of each packet twice.
         let tun = Watch::new(tun_sys::duplicate(&tun)?)?;
-        Ok(Self { tun, name, retry: Mutex::new(None), mtu })
+        Ok(Self { tun, name, retry: Mutex::new(None), removal: Mutex::default(), mtu })
     }
 
     /// The name of the device.
     pub fn name(&self) -> &str {
         &self.name
+    }
+}
+
+impl TunDevice {
+    /// Ready when a send found the device removed.
+    fn poll_removal(&self, cx: &mut Context<'_>) -> Poll<io::Result<Received>> {
+        let mut removal = lock(&self.removal);
+        match removal.error.take() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => {
+                register(&mut removal.waker, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Passes `error` on; if it says that the device was removed, receiving ends with it.
+    fn note_removal(&self, error: io::Error) -> io::Error {
+        if error.raw_os_error() != Some(REMOVED as i32) {
+            return error;
+        }
+        let mut removal = lock(&self.removal);
+        removal.error = Some(io::Error::from(REMOVED));
+        let driver = removal.waker.take();
+        drop(removal);
+        driver.into_iter().for_each(Waker::wake);
+        error
     }
 }
 
@@ -96,7 +134,7 @@ impl Device for TunDevice {
             }
             Poll::Pending => {
                 pool.put_back(block);
-                Poll::Pending
+                self.poll_removal(cx)
             }
         }
     }
@@ -119,7 +157,7 @@ impl Device for TunDevice {
             match self.tun.get_ref().write(octets) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(self.note_removal(error)),
             }
         }
     }
@@ -146,5 +184,7 @@ fn of_tun(error: tokio_tun::Error) -> io::Error {
     }
 }
 
+/// What a descriptor says whose device was removed.
+const REMOVED: Errno = Errno::EBADFD;
 /// A tick of tokio's timers.
 const RETRY_AFTER: Duration = Duration::from_millis(1);

@@ -51,7 +51,7 @@ impl<Fd: AsRawFd> Watch<Fd> {
     }
 
     /// Performs `read`, unless it is known to find nothing; ready unless it would block. Else the
-    /// task is woken when there is something, or the descriptor has failed.
+    /// task is woken when there is something.
     ///
     /// # Errors
     /// What `read` returns, but for interruptions.
