@@ -83,14 +83,15 @@ impl Connect {
         self.plan(|plan| plan.timeout = Some(timeout))
     }
 
-    /// Octets that may be written and not yet acknowledged.
+    /// Octets that may be written and not yet acknowledged. Without it they grow with the path.
     pub fn send_buffer_size(self, octets: u32) -> Self {
-        self.configure(|config| config.send_buffer = octets as usize)
+        self.configure(|config| config.send_buffer = (octets as usize).into())
     }
 
-    /// Octets that may be received and not yet read; the window scale is chosen for it.
+    /// Octets that may be received and not yet read; the window scale is chosen for it. Without it
+    /// they grow with the path.
     pub fn recv_buffer_size(self, octets: u32) -> Self {
-        self.configure(|config| config.receive_buffer = octets as usize)
+        self.configure(|config| config.receive_buffer = (octets as usize).into())
     }
 
     /// Switches the Nagle algorithm off, or on.

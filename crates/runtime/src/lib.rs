@@ -87,7 +87,7 @@ pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf
 pub use stack::{Stack, StackBuilder};
 pub use stream::TcpStream;
 pub use synack_tcb::{
-    CloseReason, ConnectError, ConnectionConfig, ConnectionInfo, DropReason, EcnPolicy,
+    BufferSize, CloseReason, ConnectError, ConnectionConfig, ConnectionInfo, DropReason, EcnPolicy,
     EndpointConfig, EndpointCounters, KeepAlive, ListenError, ListenOn, ListenerConfig, Nagle,
     ReadError, SoftError, State, SynCookies, WriteError,
 };

@@ -103,27 +103,30 @@ impl TcpStream {
         self.configure(|config| config.dscp = dscp)
     }
 
-    /// Octets that may be written and not yet acknowledged.
+    /// Octets that may be written and not yet acknowledged now. It grows with the congestion
+    /// window, unless it was set.
     pub fn send_buffer_size(&self) -> io::Result<u32> {
-        self.option(|config| size(config.send_buffer))
+        Ok(size(self.cell().lock().look()?.send_limit()))
     }
 
-    /// Sets how many octets may be written and not yet acknowledged. What is queued stays.
+    /// Sets how many octets may be written and not yet acknowledged, for good, as `SO_SNDBUF`
+    /// does. What is queued stays.
     pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
-        self.configure(|config| config.send_buffer = size as usize)
+        self.configure(|config| config.send_buffer = (size as usize).into())
     }
 
-    /// Octets that may be received and not yet read.
+    /// Octets that may be received and not yet read now. It grows with what is read, unless it was
+    /// set.
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        self.option(|config| size(config.receive_buffer))
+        Ok(size(self.cell().lock().look()?.receive_limit()))
     }
 
-    /// Sets how many octets may be received and not yet read.
+    /// Sets how many octets may be received and not yet read, for good, as `SO_RCVBUF` does.
     ///
     /// The window scale is fixed when the connection is opened, so what is more than fits it then
     /// does not show.
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
-        self.configure(|config| config.receive_buffer = size as usize)
+        self.configure(|config| config.receive_buffer = (size as usize).into())
     }
 
     /// What governs how much may be in flight, by name, as `TCP_CONGESTION` tells it.

@@ -3,10 +3,8 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+pub use crate::buffer_size::{BUFFER_LEN_MAX, BufferSize};
 use crate::congestion::{CongestionFactory, Cubic};
-
-/// The largest buffer a window can offer: 65535 * 2^14 octets (RFC 7323 §2.3, WS-8).
-pub const BUFFER_LEN_MAX: usize = 65_535 << 14;
 
 /// What holds for every connection and listener of one endpoint.
 #[derive(Clone, Debug)]
@@ -98,13 +96,15 @@ pub enum EcnPolicy {
 /// What holds for one connection; any of it may be changed while it lives.
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
-    /// Octets received and not yet read that the connection may hold: RCV.BUFF. 1 MiB by default.
+    /// Octets received and not yet read that the connection may hold: RCV.BUFF. By default it
+    /// grows with what the application reads, from 128 KiB to 6 MiB (RBUF-3).
     ///
-    /// The window scale is fixed at the SYN for the size set by then, so a larger one set later
-    /// shows only as far as the shift reaches (WS-7, WS-9).
-    pub receive_buffer: usize,
-    /// Octets written and not yet acknowledged that the connection may hold. 512 KiB by default.
-    pub send_buffer: usize,
+    /// The window scale is fixed at the SYN for the most that it may become by then, so a larger
+    /// one set later shows only as far as the shift reaches (WS-7, WS-9).
+    pub receive_buffer: BufferSize,
+    /// Octets written and not yet acknowledged that the connection may hold. By default it grows
+    /// with the congestion window, from 512 KiB to 4 MiB (RBUF-8).
+    pub send_buffer: BufferSize,
     /// An arriving payload shorter than this is copied, so that it does not hold a whole receive
     /// block; a longer one is kept as it came. Half the length of the caller's blocks is right.
     pub copy_below: usize,
@@ -172,8 +172,8 @@ pub struct ConnectionConfig {
 impl Default for ConnectionConfig {
     fn default() -> Self {
         Self {
-            receive_buffer: 1 << 20,
-            send_buffer: 512 << 10,
+            receive_buffer: BufferSize::RECEIVE_DEFAULT,
+            send_buffer: BufferSize::SEND_DEFAULT,
             copy_below: 750,
             nodelay: false,
             nagle: Nagle::Minshall,
@@ -224,8 +224,8 @@ impl ConnectionConfig {
 
     /// Moves every value into the range that its rule allows.
     pub(crate) fn clamp(&mut self) {
-        self.receive_buffer = self.receive_buffer.clamp(1, BUFFER_LEN_MAX);
-        self.send_buffer = self.send_buffer.clamp(1, BUFFER_LEN_MAX);
+        self.receive_buffer = self.receive_buffer.clamped();
+        self.send_buffer = self.send_buffer.clamped();
         self.ack_delay = self.ack_delay.min(Duration::from_millis(499));
         self.retransmissions_r1 = self.retransmissions_r1.max(3);
         self.syn_r2 = self.syn_r2.max(Duration::from_mins(3));

@@ -29,6 +29,10 @@ pub struct ConnectionInfo {
     pub unread: usize,
     /// Received out of order.
     pub out_of_order: usize,
+    /// What may be received and not yet read now: RCV.BUFF.
+    pub receive_limit: usize,
+    /// What may be written and not yet acknowledged now.
+    pub send_limit: usize,
     /// Urgent octets still to be read (RFC 9293 §3.8.5, MUST-33).
     pub urgent_left: u32,
     /// The effective send MSS less the options of a data segment (MUST-16).

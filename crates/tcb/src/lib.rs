@@ -126,6 +126,7 @@ extern crate alloc;
 
 pub mod congestion;
 
+mod buffer_size;
 mod config;
 mod connection;
 mod drop_reason;
@@ -145,8 +146,8 @@ mod time;
 mod timers;
 
 pub use config::{
-    BUFFER_LEN_MAX, ConnectionConfig, EcnPolicy, EndpointConfig, KeepAlive, ListenerConfig, Nagle,
-    SynCookies,
+    BUFFER_LEN_MAX, BufferSize, ConnectionConfig, EcnPolicy, EndpointConfig, KeepAlive,
+    ListenerConfig, Nagle, SynCookies,
 };
 #[doc(hidden)]
 pub use connection::Internals;

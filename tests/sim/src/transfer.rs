@@ -45,8 +45,8 @@ impl Transfer {
         let buffer = (4 * path_bytes.saturating_add(queue_bytes)).max(BUFFER_MIN);
         for address in [[10, 0, 0, 1], [10, 0, 0, 2]] {
             let mut host = HostConfig::new(address.into());
-            host.connection.send_buffer = buffer;
-            host.connection.receive_buffer = buffer;
+            host.connection.send_buffer = buffer.into();
+            host.connection.receive_buffer = buffer.into();
             host.connection.congestion = controller.factory();
             host.oracle = Thoroughness::Amortized;
             network.add_host(host);
@@ -105,5 +105,5 @@ impl Transfer {
 const SENDER: HostId = HostId(0);
 const RECEIVER: HostId = HostId(1);
 const PORT: u16 = 80;
-/// What connections have by default. Units: octets.
+/// The least that connections have, however short the path is. Units: octets.
 const BUFFER_MIN: usize = 1 << 20;

@@ -40,8 +40,8 @@ impl Flow {
         for address in ["10.0.0.1", "10.0.0.2"] {
             let mut host = HostConfig::new(address.parse().unwrap());
             configure(&mut host.connection);
-            host.connection.send_buffer = 4 << 20;
-            host.connection.receive_buffer = 4 << 20;
+            host.connection.send_buffer = (4 << 20).into();
+            host.connection.receive_buffer = (4 << 20).into();
             network.add_host(host);
         }
         let back = LinkConfig { delay: RTT / 2, ..LinkConfig::default() };

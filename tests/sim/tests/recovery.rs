@@ -58,8 +58,8 @@ impl Transfer {
             host.oracle = Thoroughness::Amortized;
             host.connection.congestion = self.controller.factory();
             host.connection.timestamps = self.timestamps;
-            host.connection.send_buffer = 8 << 20;
-            host.connection.receive_buffer = self.receive_buffer;
+            host.connection.send_buffer = (8 << 20).into();
+            host.connection.receive_buffer = self.receive_buffer.into();
             network.add_host(host);
         }
         let [there, back] = self.links.clone();

@@ -116,7 +116,7 @@ fn a_lost_fin_or_last_ack_costs_a_timeout() {
 #[test]
 fn zwp_9_a_lost_window_update_is_found_by_a_probe() {
     let mut scene = Scene::losing(Kind::WindowUpdate, 1);
-    scene.hosts[1].connection.receive_buffer = 10_000;
+    scene.hosts[1].connection.receive_buffer = 10_000.into();
     let mut scripts = upload(50_000);
     scripts[1].stall = Some(Stall { after_bytes: 1, time: ms(1_000) });
     assert!(scene.complete(scripts) < ms(5_000));

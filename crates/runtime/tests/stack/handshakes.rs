@@ -92,8 +92,9 @@ async fn must_14_a_syn_ack_carries_mss_sack_permitted_timestamps_and_window_scal
         assert_eq!(segment.window, u16::MAX, "OPEN-10: not shifted");
         let options = &segment.options;
         assert_eq!(options.mss, Some(mss));
-        // What 65,535 must be shifted by to say the default buffer of 1 MiB (RFC 7323 §2.3).
-        assert_eq!(options.window_scale, Some(5));
+        // What 65,535 must be shifted by to say the 6 MiB that the default buffer may become
+        // (RFC 7323 §2.3, WS-7).
+        assert_eq!(options.window_scale, Some(7));
         assert!(options.sack_permitted);
         assert_eq!(options.timestamps.unwrap().echo, 77_000);
         assert_eq!(options.encoded_len(), 4 + 12 + 4, "and nothing else");

@@ -36,8 +36,10 @@ impl Scene {
             let (stack, mut far) = FarEnd::new(family).await;
             far.offer.window_scale = Some(0);
             far.offer.sack_permitted = true;
-            let config =
-                ConnectionConfig { receive_buffer: BUFFER as usize, ..ConnectionConfig::default() };
+            let config = ConnectionConfig {
+                receive_buffer: (BUFFER as usize).into(),
+                ..ConnectionConfig::default()
+            };
             let listen = stack.listen(far.host);
             let listen = listen.configure(|listener| listener.connection = Some(Arc::new(config)));
             let listener = listen.await.unwrap();

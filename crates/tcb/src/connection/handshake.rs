@@ -24,7 +24,9 @@ use crate::congestion::pacing::Pacer;
 use crate::event::Events;
 use crate::info::Counters;
 use crate::recovery::{Handshaken, LossRecovery};
-use crate::recv::{AckPolicy, ChallengeLimit, Reassembly, RecvBuffer, RecvSequence, SackReport};
+use crate::recv::{
+    AckPolicy, ChallengeLimit, Reassembly, RecvBuffer, RecvSequence, RecvTuning, SackReport,
+};
 use crate::send::{SendBuffer, SendSequence};
 use crate::timers::{Timer, TimerTable};
 use crate::{FourTuple, Instant};
@@ -241,9 +243,11 @@ impl Connection {
             timestamps: TimestampState::new(now, timestamp_offset),
             snd: SendSequence::new(iss),
             send_buffer: SendBuffer::default(),
+            send_wanted: 0,
             rcv: RecvSequence::unknown(),
             received: 0,
             recv_buffer: RecvBuffer::default(),
+            tuning: RecvTuning::new(now),
             reassembly: Reassembly::default(),
             acks: AckPolicy::new(config.quick_acks),
             sack_report: SackReport::default(),
@@ -350,6 +354,7 @@ impl Connection {
         let (timed_out, sack) = (self.handshake.timed_out, self.negotiated.sack);
         self.recovery.on_established(now, Handshaken { rtt, timed_out, sack });
         self.begin_congestion_control(now, rtt);
+        self.tuning.on_established(now, rtt, self.reader());
         if core::mem::take(&mut self.due.syn) {
             // The SYN-ACK that was not polled leaves no more, and the peer's SYN wants an ACK.
             self.acks.owe_now();

@@ -1,6 +1,7 @@
 //! One connection: its parts, and the families of its methods.
 
 mod accurate_ecn;
+mod buffers;
 mod congestion;
 mod ecn;
 mod ecn_agreement;
@@ -47,7 +48,7 @@ use crate::error::CloseReason;
 use crate::event::{EndpointEvent, Events, Release, SoftError, TimeWait, TimeWaitTimestamps};
 use crate::info::Counters;
 use crate::recovery::{LossRecovery, RtoBounds};
-use crate::recv::{AckPolicy, Reassembly, RecvBuffer, RecvSequence, SackReport};
+use crate::recv::{AckPolicy, Reassembly, RecvBuffer, RecvSequence, RecvTuning, SackReport};
 use crate::send::{SendBuffer, SendSequence};
 use crate::timers::{Timer, TimerTable};
 use crate::{FourTuple, Instant};
@@ -88,10 +89,13 @@ pub struct Connection {
     timestamps: TimestampState,
     snd: SendSequence,
     send_buffer: SendBuffer,
+    /// What the send buffer should hold, for the widest cwnd there was (RBUF-8).
+    send_wanted: u32,
     rcv: RecvSequence,
     /// Octets of text received in order since the connection began: the offset of RCV.NXT.
     received: u64,
     recv_buffer: RecvBuffer,
+    tuning: RecvTuning,
     reassembly: Reassembly,
     acks: AckPolicy,
     sack_report: SackReport,

@@ -70,8 +70,8 @@ impl Offer {
     /// Everything that the configuration allows.
     pub(crate) fn of(config: &ConnectionConfig) -> Self {
         Self {
-            window: u16::try_from(config.receive_buffer).unwrap_or(u16::MAX),
-            rcv_shift: config.window_scaling.then(|| shift_for(config.receive_buffer)),
+            window: u16::try_from(config.receive_buffer.initial()).unwrap_or(u16::MAX),
+            rcv_shift: config.window_scaling.then(|| shift_for(config.receive_buffer.max())),
             timestamps: config.timestamps,
             sack: config.sack,
             ecn: EcnTerms::of(config),

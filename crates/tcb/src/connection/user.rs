@@ -60,7 +60,7 @@ impl Connection {
     pub fn write(&mut self, now: Instant, data: &[u8], push: Push) -> Result<usize, WriteError> {
         self.check_writable(data.is_empty())?;
         self.begin_waiting(now);
-        let taken = self.send_buffer.write(data, self.config.send_buffer);
+        let taken = self.send_buffer.write(data, self.send_limit());
         self.written(now, taken, push);
         Ok(taken)
     }
@@ -77,7 +77,7 @@ impl Connection {
     ) -> Result<usize, WriteError> {
         self.check_writable(data.is_empty())?;
         self.begin_waiting(now);
-        let taken = self.send_buffer.write_bytes(data, self.config.send_buffer);
+        let taken = self.send_buffer.write_bytes(data, self.send_limit());
         self.written(now, taken, push);
         Ok(taken)
     }
@@ -90,13 +90,13 @@ impl Connection {
     /// failed, after all that was received before.
     ///
     /// Source: RFC 9293 §3.10.3 (SM-RECV-1 to SM-RECV-6); API-2.
-    pub fn read(&mut self, _now: Instant, into: &mut [u8]) -> Result<Option<usize>, ReadError> {
+    pub fn read(&mut self, now: Instant, into: &mut [u8]) -> Result<Option<usize>, ReadError> {
         if self.recv_buffer.is_empty() {
             return self.end_of_stream().map(|()| None);
         }
         let count = into.len().min(self.readable_max());
         let count = self.recv_buffer.read(&mut into[..count]);
-        self.after_read();
+        self.after_read(now);
         Ok(Some(count))
     }
 
@@ -106,14 +106,14 @@ impl Connection {
     /// As [`read`](Self::read).
     pub fn read_bytes(
         &mut self,
-        _now: Instant,
+        now: Instant,
         bytes_max: usize,
     ) -> Result<Option<Bytes>, ReadError> {
         if self.recv_buffer.is_empty() {
             return self.end_of_stream().map(|()| None);
         }
         let bytes = self.recv_buffer.read_bytes(bytes_max.min(self.readable_max()));
-        self.after_read();
+        self.after_read(now);
         Ok(Some(bytes))
     }
 
@@ -163,10 +163,10 @@ impl Connection {
 
     /// Takes the first `count` octets of what is to be read, or all when there are fewer, as a read
     /// does: they were seen by a peek.
-    pub fn consume(&mut self, _now: Instant, count: usize) {
+    pub fn consume(&mut self, now: Instant, count: usize) {
         self.recv_buffer.discard(count);
         if count > 0 {
-            self.after_read();
+            self.after_read(now);
         }
     }
 
@@ -306,6 +306,8 @@ impl Connection {
             unacked: self.snd.flight_size(),
             unsent: self.unsent() as usize,
             unread: self.recv_buffer.len(),
+            receive_limit: self.receive_limit(),
+            send_limit: self.send_limit(),
             out_of_order: self.reassembly.len(),
             urgent_left: self.urgent_left(),
             mss: self.smss(),
@@ -344,7 +346,7 @@ impl Connection {
 
     /// Whether at least a third of the send buffer is free, so that a woken writer has work.
     pub(super) fn has_write_room(&self) -> bool {
-        let capacity = self.config.send_buffer;
+        let capacity = self.send_limit();
         self.send_buffer.len() <= capacity - capacity.div_ceil(3)
     }
 
@@ -354,19 +356,13 @@ impl Connection {
         up.saturating_since(self.read_position())
     }
 
-    /// The number of the next octet that the application will read.
-    pub(super) fn read_position(&self) -> synack_wire::SeqNum {
-        // A consumed FIN has a number but no octet.
-        let text_end = self.rcv.nxt - u32::from(self.state.has_peer_fin());
-        text_end - self.recv_buffer.len() as u32
-    }
-
-    fn after_read(&mut self) {
+    fn after_read(&mut self, now: Instant) {
         self.acks.on_read();
         if self.urgent_left() == 0 {
             // SM-URG-3: no urgent text is pending, so an old pointer never counts as new.
             self.rcv.up = None;
         }
+        self.tune_receive_buffer(now);
         let opens = self.state.takes_text() && is_update_due(&self.rcv, self.window_inputs());
         self.due.window_update |= opens;
     }
@@ -378,7 +374,7 @@ impl Connection {
         if !self.state.takes_writes() || self.user.close_remembered {
             return Err(WriteError::Closing);
         }
-        if !empty && self.send_buffer.len() >= self.config.send_buffer {
+        if !empty && self.send_buffer.len() >= self.send_limit() {
             return Err(WriteError::Blocked);
         }
         Ok(())

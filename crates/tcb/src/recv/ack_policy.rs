@@ -54,6 +54,11 @@ impl AckPolicy {
         self.due
     }
 
+    /// The largest payload of one segment seen. Units: octets.
+    pub(crate) fn segment_max(&self) -> u32 {
+        self.segment_max
+    }
+
     /// Records that an acknowledgment is owed for `octets` of new text in order, which came in
     /// `segments` segments.
     ///

@@ -14,6 +14,7 @@ mod buffer;
 mod challenge_limit;
 mod reassembly;
 mod sack;
+mod tuning;
 mod window;
 
 pub(crate) use acceptable::is_acceptable;
@@ -23,6 +24,7 @@ pub(crate) use challenge_limit::ChallengeLimit;
 pub(crate) use reassembly::{Inserted, Place, Reassembly};
 pub(crate) use sack::SackReport;
 use synack_wire::{SeqNum, SeqRange};
+pub(crate) use tuning::{Reader, RecvTuning};
 pub(crate) use window::{WindowInputs, is_update_due, next_window, shift_for, window_field};
 
 /// The RCV variables.

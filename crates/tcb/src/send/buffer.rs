@@ -8,9 +8,10 @@ use synack_wire::Payload;
 
 /// Blocks grow with what is queued: a small answer takes little, a bulk transfer large slices.
 const BLOCK_LENS: [usize; 3] = [512, 4 << 10, 64 << 10];
-/// Blocks kept to be written again, until the connection is quiet: as many as the default buffer of
-/// 512 KiB fills, so that a bulk transfer allocates none.
-const SPARES_MAX: usize = 8;
+/// Blocks kept to be written again, until the connection is quiet: a third of the largest default
+/// buffer of 4 MiB, which is what a writer that is woken finds free, so that a bulk transfer
+/// allocates none.
+const SPARES_MAX: usize = 22;
 
 /// The send buffer: a stream of octets, addressed by offset from the first ever written.
 ///

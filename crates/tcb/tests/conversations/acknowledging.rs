@@ -14,7 +14,7 @@ fn open() -> Conversation {
 
 /// A host that receives into a small buffer, without window scaling; lines show windows.
 fn with_buffer(octets: usize) -> Conversation {
-    let mut c = Setup::default().configured(|config| config.receive_buffer = octets).open();
+    let mut c = Setup::default().configured(|config| config.receive_buffer = octets.into()).open();
     c.line.windows = true;
     c
 }
@@ -282,7 +282,7 @@ fn sws_8_shld_14_rbuf_4_dec_16_a_smaller_buffer_moves_no_edge_left() {
     let mut c = with_buffer(10_000);
     c.text(1_000);
     c.expect(&["[.] 1 ack 1001 win 9000"]);
-    c.configure(|config| config.receive_buffer = 2_000);
+    c.configure(|config| config.receive_buffer = 2_000.into());
     c.text(1_000);
     c.expect(&["[.] 1 ack 2001 win 8000"]);
     // What was offered is taken, all of it.

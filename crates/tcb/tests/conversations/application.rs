@@ -101,7 +101,7 @@ fn api_4_after_close_writes_fail_and_reads_go_on() {
 
 #[test]
 fn api_5_a_write_takes_what_fits_the_buffer_and_waits_for_no_ack() {
-    let mut c = Setup::default().configured(|config| config.send_buffer = 3_000).open();
+    let mut c = Setup::default().configured(|config| config.send_buffer = 3_000.into()).open();
     c.write(2_000);
     assert_eq!(write(&mut c, &octets(2_000, 2_000)), Ok(1_000));
     assert_eq!(write(&mut c, &octets(3_000, 2_000)), Err(WriteError::Blocked));
@@ -111,7 +111,7 @@ fn api_5_a_write_takes_what_fits_the_buffer_and_waits_for_no_ack() {
 
 #[test]
 fn api_5_a_blocked_writer_is_woken_when_a_third_of_the_buffer_is_free() {
-    let mut c = Setup::default().configured(|config| config.send_buffer = 3_000).open();
+    let mut c = Setup::default().configured(|config| config.send_buffer = 3_000.into()).open();
     c.write(3_000);
     assert_eq!(write(&mut c, &[0]), Err(WriteError::Blocked));
     let _ = c.events();

@@ -148,7 +148,7 @@ fn seq_3_syn_and_fin_take_a_number_each() {
 
 #[test]
 fn seq_10_text_is_taken_from_rcv_nxt_to_the_edge_and_no_further() {
-    let setup = Setup::default().configured(|config| config.receive_buffer = 1_000);
+    let setup = Setup::default().configured(|config| config.receive_buffer = 1_000.into());
     let mut c = setup.open();
     c.text(100);
     c.packets();

@@ -6,6 +6,7 @@ mod acknowledging;
 mod application;
 mod beginnings;
 mod blind;
+mod buffers;
 mod closing;
 mod congestion;
 mod controller;

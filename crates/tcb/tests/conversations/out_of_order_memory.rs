@@ -51,8 +51,9 @@ fn attack_c2_attack_c4_tiny_pieces_cost_no_more_than_a_few_hundred_octets_a_rang
         ),
     ];
     for (case, places) in cases {
-        let mut c =
-            Setup::default().configured(|config| config.receive_buffer = BUFFER as usize).open();
+        let mut c = Setup::default()
+            .configured(|config| config.receive_buffer = (BUFFER as usize).into())
+            .open();
         let packets = pieces(&c, places);
         let now = c.host.now;
         let connection = c.host.connection(c.id);

@@ -125,8 +125,10 @@ fn lost_segments_are_sent_again_and_text_arrives_whole() {
 
 #[test]
 fn must_37_a_window_closed_for_an_hour_is_probed_and_then_used() {
-    let mut transfer =
-        Transfer::open(ConnectionConfig { receive_buffer: 20_000, ..ConnectionConfig::default() });
+    let mut transfer = Transfer::open(ConnectionConfig {
+        receive_buffer: 20_000.into(),
+        ..ConnectionConfig::default()
+    });
     let mut written = 0;
     transfer.write(&mut written, 60_000);
     assert_eq!(written, 60_000);

@@ -142,7 +142,8 @@ fn attack_e5_all_65536_pointers_with_and_without_text_do_no_harm() {
 
 #[test]
 fn urg_5_trap_51_an_old_pointer_is_not_ahead_after_half_the_sequence_space() {
-    let mut c = Setup::scaling(14).configured(|config| config.receive_buffer = 1 << 30).open();
+    let mut c =
+        Setup::scaling(14).configured(|config| config.receive_buffer = (1 << 30).into()).open();
     let packet = urgent_text(&c, 1, 10, 5);
     c.receive(packet);
     c.next = 11;
@@ -195,7 +196,7 @@ fn urg_6_the_news_does_not_wait_for_the_text() {
 
 #[test]
 fn urg_7_a_pointer_too_far_ahead_says_65535_until_it_can_be_exact() {
-    let mut c = Setup::scaling(4).configured(|config| config.send_buffer = 1 << 20).open();
+    let mut c = Setup::scaling(4).configured(|config| config.send_buffer = (1 << 20).into()).open();
     c.write_with(100_000, Push::Urgent);
     c.run_to(100);
     for packet in c.packets() {
@@ -225,7 +226,7 @@ fn urg_8_a_closed_window_does_not_keep_the_news_from_the_far_end() {
 
 #[test]
 fn urg_8_a_pointer_without_text_or_room_for_it_is_heard() {
-    let mut c = Setup::default().configured(|config| config.receive_buffer = 1_000).open();
+    let mut c = Setup::default().configured(|config| config.receive_buffer = 1_000.into()).open();
     c.text(1_000);
     c.packets();
     let bare = urgent_text(&c, 1_001, 0, 300);
@@ -237,7 +238,7 @@ fn urg_8_a_pointer_without_text_or_room_for_it_is_heard() {
 
 #[test]
 fn must_31_urgent_text_may_be_longer_than_any_segment_or_window() {
-    let mut c = Setup::default().configured(|config| config.receive_buffer = 5_000).open();
+    let mut c = Setup::default().configured(|config| config.receive_buffer = 5_000.into()).open();
     // 20,000 octets, in a window of 5,000.
     for _ in 0..20 {
         let at = c.next;

@@ -21,7 +21,7 @@ fn first_packet(setup: &Setup) -> TcpPacket {
 fn ws_1_ws_15_a_syn_has_the_option_and_a_syn_ack_only_in_answer_to_it() {
     let host_opens = Setup { opened_by: Opener::Host, ..Setup::default() };
     let off = |setup: Setup| setup.configured(|config| config.window_scaling = false);
-    // The default receive buffer of 1 MiB takes a shift of 5.
+    // The receive buffer of 1 MiB takes a shift of 5.
     for (case, setup, option) in [
         ("a SYN", host_opens.clone(), Some(5)),
         ("a SYN, configured off", off(host_opens), None),
@@ -98,16 +98,17 @@ fn ws_6_attack_e11_a_shift_above_14_is_used_as_14_and_none_above_is_sent() {
         assert_eq!(c.info().snd_wnd, 1 << shift.min(14));
     }
     for buffer in [BUFFER_LEN_MAX, usize::MAX] {
-        let setup = Setup::scaling(0).configured(|config| config.receive_buffer = buffer);
+        let setup = Setup::scaling(0).configured(|config| config.receive_buffer = buffer.into());
         assert_eq!(first_packet(&setup).segment.options.window_scale, Some(14));
     }
 }
 
 #[test]
 fn ws_7_ws_9_a_buffer_made_larger_later_shows_as_far_as_the_first_shift_reaches() {
-    let mut c = Setup::scaling(0).configured(|config| config.receive_buffer = 200_000).open();
+    let mut c =
+        Setup::scaling(0).configured(|config| config.receive_buffer = 200_000.into()).open();
     assert_eq!(c.info().window_scale, Some((2, 0)));
-    c.configure(|config| config.receive_buffer = 10 << 20);
+    c.configure(|config| config.receive_buffer = (10 << 20).into());
     c.line.windows = true;
     c.text(1_000);
     c.expect(&["[.] 1 ack 1001 win 65535"]);
@@ -117,7 +118,7 @@ fn ws_7_ws_9_a_buffer_made_larger_later_shows_as_far_as_the_first_shift_reaches(
 
 #[test]
 fn ws_8_rec_1_no_window_is_larger_than_65535_shifted_by_14() {
-    let setup = Setup::scaling(14).configured(|config| config.receive_buffer = usize::MAX);
+    let setup = Setup::scaling(14).configured(|config| config.receive_buffer = usize::MAX.into());
     let mut c = setup.open();
     c.write(1);
     assert_eq!((c.only_sent().window, c.info().rcv_wnd), (u16::MAX, 65_535 << 14));
@@ -189,7 +190,8 @@ fn ws_14_the_first_transmission_stays_inside_the_newest_window() {
 
 #[test]
 fn ws_13_shld_14_the_highest_edge_ever_said_is_honoured_though_later_fields_say_less() {
-    let mut c = Setup::scaling(0).configured(|config| config.receive_buffer = 100_001).open();
+    let mut c =
+        Setup::scaling(0).configured(|config| config.receive_buffer = 100_001.into()).open();
     assert_eq!(c.info().window_scale, Some((1, 0)));
     let mut edge = 0;
     for len in [1, 1, 1, 3, 7, 998, 1, 2, 1_000, 1_000, 1, 1] {
@@ -224,7 +226,8 @@ fn configured_in_syn_sent(change: impl FnOnce(&mut ConnectionConfig)) -> (Setup,
 
 #[test]
 fn ws_9_trap_59_a_buffer_made_larger_in_syn_sent_leaves_the_shift_that_was_offered() {
-    let (setup, host, syn) = configured_in_syn_sent(|config| config.receive_buffer = 64 << 20);
+    let (setup, host, syn) =
+        configured_in_syn_sent(|config| config.receive_buffer = (64 << 20).into());
     assert_eq!(syn.segment.options.window_scale, Some(5));
     let mut c = setup.finish(host, setup.peer(), &syn);
     assert_eq!(c.info().window_scale, Some((5, 3)));
@@ -238,7 +241,7 @@ fn ws_9_trap_59_a_buffer_made_larger_in_syn_sent_leaves_the_shift_that_was_offer
 #[test]
 fn trap_59_a_syn_sent_again_is_the_same_whatever_was_configured_since() {
     let (_, mut host, syn) = configured_in_syn_sent(|config| {
-        config.receive_buffer = 1_000;
+        config.receive_buffer = 1_000.into();
         (config.window_scaling, config.timestamps, config.sack) = (false, false, false);
     });
     host.advance(Duration::from_secs(1));
@@ -254,7 +257,7 @@ fn trap_59_a_syn_sent_again_is_the_same_whatever_was_configured_since() {
 #[test]
 fn ws_2_shld_14_what_a_syn_offered_stands_though_it_was_configured_off_since() {
     let (setup, host, syn) = configured_in_syn_sent(|config| {
-        config.receive_buffer = 1_000;
+        config.receive_buffer = 1_000.into();
         (config.window_scaling, config.sack) = (false, false);
     });
     let mut c = setup.finish(host, setup.peer(), &syn);

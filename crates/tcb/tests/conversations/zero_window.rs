@@ -110,7 +110,7 @@ fn zwp_4_must_20_or_with_r2_if_that_is_shorter() {
 
 #[test]
 fn zwp_5_must_66_a_closed_window_answers_whatever_wants_to_be_taken() {
-    let mut c = Setup::default().configured(|config| config.receive_buffer = 2_000).open();
+    let mut c = Setup::default().configured(|config| config.receive_buffer = 2_000.into()).open();
     c.line.windows = true;
     c.text(2_000);
     c.packets();
@@ -132,7 +132,7 @@ fn zwp_5_must_66_a_closed_window_answers_whatever_wants_to_be_taken() {
 
 #[test]
 fn must_66_attack_c9_ack_urgent_pointer_and_reset_count_though_the_window_is_closed() {
-    let mut c = Setup::default().configured(|config| config.receive_buffer = 2_000).open();
+    let mut c = Setup::default().configured(|config| config.receive_buffer = 2_000.into()).open();
     c.text(2_000);
     c.write(1_500);
     c.packets();
@@ -158,7 +158,7 @@ fn zwp_6_a_probe_that_is_taken_counts_as_text() {
     c.ack(1_002);
     c.expect(&["[P.] 1002:2001 ack 1"]);
     // As receiver.
-    let mut c = Setup::default().configured(|config| config.receive_buffer = 2_000).open();
+    let mut c = Setup::default().configured(|config| config.receive_buffer = 2_000.into()).open();
     c.text(2_000);
     assert_eq!(c.read(), 2_000);
     c.packets();

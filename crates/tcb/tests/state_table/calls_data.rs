@@ -37,7 +37,7 @@ fn sm_send_3_before_established_text_is_queued() {
 
 #[test]
 fn sm_send_3_a_full_queue_takes_no_more() {
-    let small = |setting| Plan::new(setting).with(|plan| plan.config.send_buffer = 6);
+    let small = |setting| Plan::new(setting).with(|plan| plan.config.send_buffer = 6.into());
     each_planned([Place::SynSent, Place::SynReceivedActive], small, |s, place| {
         assert_eq!(s.user_writes(b"12345678", Push::Now), Ok(6));
         assert_eq!(s.user_writes(b"7", Push::Now), Err(WriteError::Blocked));
@@ -133,7 +133,7 @@ fn sm_recv_3_a_read_gives_what_is_there_and_else_waits() {
 fn sm_recv_3_a_read_that_opens_the_window_by_a_segment_is_told() {
     let small = |setting| {
         Plan::new(setting).with(|plan| {
-            plan.config.receive_buffer = 3_000;
+            plan.config.receive_buffer = 3_000.into();
             plan.unread = &[7; 3_000];
         })
     };

@@ -198,7 +198,8 @@ fn sm_seq_11_an_ack_of_our_fin_on_an_old_duplicate_closes() {
 
 #[test]
 fn sm_seq_11_a_duplicate_from_farther_than_any_window_is_not_believed() {
-    let narrow = |setting| with_text(setting).with(|plan| plan.config.receive_buffer = 1_000);
+    let narrow =
+        |setting| with_text(setting).with(|plan| plan.config.receive_buffer = 1_000.into());
     each_planned(Place::SENDS, narrow, |s, _| {
         let blind = s.ack().at(s.rcv_nxt - 1_001);
         s.challenges(blind, DropReason::Duplicate);
@@ -272,7 +273,7 @@ fn sm_seq_7_a_reset_connection_answers_no_more() {
 
 fn closed_by_fin(setting: Setting) -> Plan {
     Plan::new(setting).with(|plan| {
-        plan.config.receive_buffer = 10;
+        plan.config.receive_buffer = 10.into();
         plan.unread = b"012345678";
     })
 }

@@ -86,7 +86,7 @@ fn sm_urg_3_trap_51_an_old_pointer_is_forgotten_before_it_comes_round() {
     let payload = Bytes::from(vec![0; LEN as usize]);
     for setting in [SETTINGS[0], SETTINGS[4]] {
         // Each read opens the window by more than half of it, which is told at once.
-        let wide = |plan: &mut Plan| plan.config.receive_buffer = 65_535;
+        let wide = |plan: &mut Plan| plan.config.receive_buffer = 65_535.into();
         let mut stage = patient(setting).with(wide).stage(Place::Established);
         let s = &mut stage;
         let text = urgent(s.text(b"!"), 1);
@@ -215,7 +215,7 @@ fn sm_text_3_cc_12_a_segment_that_fills_a_gap_is_acknowledged_at_once() {
 
 #[test]
 fn sm_text_4_of_too_much_text_what_fits_is_taken() {
-    let small = |setting| patient(setting).with(|plan| plan.config.receive_buffer = 10);
+    let small = |setting| patient(setting).with(|plan| plan.config.receive_buffer = 10.into());
     each_planned(Place::TAKES_TEXT, small, |s, place| {
         let text = s.text(b"0123456789abcdef").acking(s.snd_una);
         s.rcv_nxt += 10;

@@ -8,7 +8,7 @@ use crate::support::{Change, Fate, Place, Plan, Setting, Stage, each, each_plann
 
 /// A window of ten octets.
 fn small(setting: Setting) -> Plan {
-    Plan::new(setting).with(|plan| plan.config.receive_buffer = 10)
+    Plan::new(setting).with(|plan| plan.config.receive_buffer = 10.into())
 }
 
 /// A window that is closed, as the reader does not read; a FIN takes the last number of it.

@@ -32,4 +32,4 @@ pub(crate) use scene::{
     established, half_open, listening, listening_in_both_families, pair, settle, shake, time_wait,
 };
 pub(crate) use setup::{Opener, Setup};
-pub(crate) use stage::{Plan, Stage, time_of_iss};
+pub(crate) use stage::{Plan, Stage, fixed_buffers, time_of_iss};

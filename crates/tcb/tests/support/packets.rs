@@ -183,7 +183,7 @@ impl Stage {
     /// a segment or by half the buffer (SWS-6).
     pub(crate) fn next_window(&self) -> u32 {
         let offered = self.rcv_adv.saturating_since(self.rcv_nxt);
-        let buffer = self.plan.config.receive_buffer;
+        let buffer = self.plan.config.receive_buffer.max();
         let unread = self.id.map_or(0, |id| self.host.connections[&id].info().unread);
         let most = u32::from(u16::MAX) << self.rcv_shift();
         let room = (buffer.saturating_sub(unread) as u32).min(most);
@@ -208,7 +208,7 @@ impl Stage {
     }
 
     fn host_shift(&self) -> u8 {
-        let buffer = self.plan.config.receive_buffer;
+        let buffer = self.plan.config.receive_buffer.max();
         (0..14).find(|shift| buffer <= usize::from(u16::MAX) << shift).unwrap_or(14)
     }
 
@@ -218,6 +218,6 @@ impl Stage {
     }
 
     fn unscaled_window(&self) -> u16 {
-        u16::try_from(self.plan.config.receive_buffer).unwrap_or(u16::MAX)
+        u16::try_from(self.plan.config.receive_buffer.initial()).unwrap_or(u16::MAX)
     }
 }

@@ -7,7 +7,7 @@ use synack_tcb::{ConnectionConfig, EndpointConfig, ListenerConfig, Open};
 use synack_wire::{Flags, Options, SeqNum, TcpPacket, Timestamps};
 
 use super::conversation::FIRST_TSVAL;
-use super::{Change, Conversation, Host, Peer};
+use super::{Change, Conversation, Host, Peer, fixed_buffers};
 
 /// The template of a beginning; a test changes what it is about.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Default for Setup {
             ack_control: Flags::NONE,
             window: u16::MAX,
             rtt: Duration::from_millis(100),
-            config: ConnectionConfig::default(),
+            config: fixed_buffers(),
             opened_by: Opener::FarEnd,
             addresses: ("10.0.0.1", "10.0.0.2"),
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use synack_tcb::{
-    Connection, ConnectionConfig, ConnectionId, EndpointConfig, Events, Instant, ListenerConfig,
-    Open, Push, ReadError, WriteError,
+    BufferSize, Connection, ConnectionConfig, ConnectionId, EndpointConfig, Events, Instant,
+    ListenerConfig, Open, Push, ReadError, WriteError,
 };
 use synack_wire::{IpFields, Options, SeqNum, Timestamps};
 
@@ -28,6 +28,15 @@ pub(crate) struct Plan {
     pub(crate) endpoint: EndpointConfig,
 }
 
+/// The defaults, with buffers that stay as they are: what is offered is then known beforehand.
+pub(crate) fn fixed_buffers() -> ConnectionConfig {
+    ConnectionConfig {
+        receive_buffer: BufferSize::Fixed(1 << 20),
+        send_buffer: BufferSize::Fixed(512 << 10),
+        ..ConnectionConfig::default()
+    }
+}
+
 impl Plan {
     pub(crate) fn new(setting: Setting) -> Self {
         Self {
@@ -36,8 +45,11 @@ impl Plan {
             window: u16::MAX,
             text: b"",
             unread: b"",
-            config: ConnectionConfig::default(),
-            endpoint: EndpointConfig::default(),
+            config: fixed_buffers(),
+            endpoint: EndpointConfig {
+                connection: Arc::new(fixed_buffers()),
+                ..EndpointConfig::default()
+            },
         }
     }
 
@@ -358,7 +370,7 @@ impl Stage {
     /// The far end's SYN has arrived.
     pub(crate) fn note_syn(&mut self) {
         self.rcv_nxt = self.irs + 1;
-        let window = self.plan.config.receive_buffer.min(usize::from(u16::MAX));
+        let window = self.plan.config.receive_buffer.initial().min(usize::from(u16::MAX));
         self.rcv_adv = self.rcv_nxt + window as u32;
         self.ts_recent = self.peer_clock;
     }

@@ -90,7 +90,7 @@ fn established() -> (Box<Connection>, TcpPacket) {
     let now = Instant::from_millis(1);
     let connection = Arc::new(ConnectionConfig {
         congestion: Arc::new(Unlimited),
-        send_buffer: 1 << 30,
+        send_buffer: (1 << 30).into(),
         timestamps: false,
         ..ConnectionConfig::default()
     });

@@ -63,8 +63,8 @@ pub(super) fn receive(
 
 fn stack(packets: Packets, address: Ipv4Addr, controller: Controller) -> io::Result<Stack> {
     let config = ConnectionConfig {
-        send_buffer: BUFFER_OCTETS,
-        receive_buffer: BUFFER_OCTETS,
+        send_buffer: BUFFER_OCTETS.into(),
+        receive_buffer: BUFFER_OCTETS.into(),
         congestion: controller.factory(),
         ..ConnectionConfig::default()
     };

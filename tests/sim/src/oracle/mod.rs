@@ -222,15 +222,15 @@ impl Watch {
 fn memory(change: Change<'_>) -> Result<(), Violation> {
     let Change { new, config, .. } = change;
     // A window field says more than the buffer by less than its granularity (TRAP-5).
-    let received_max = config.receive_buffer + (1 << new.rcv_shift);
+    let received_max = config.receive_buffer.max() + (1 << new.rcv_shift);
     let received = new.unread + new.out_of_order;
     ensure(received <= received_max, Invariant::Memory, || {
         format!("{received} octets received are held, at most {received_max}")
     })?;
     // SYN and FIN have numbers and take no room.
     let sent = u64::from(new.snd_nxt - new.snd_una) + new.unsent;
-    ensure(sent <= config.send_buffer as u64 + 2, Invariant::Memory, || {
-        format!("{sent} octets sent are held, at most {}", config.send_buffer)
+    ensure(sent <= config.send_buffer.max() as u64 + 2, Invariant::Memory, || {
+        format!("{sent} octets sent are held, at most {}", config.send_buffer.max())
     })?;
     ensure(new.ranges <= RANGES_MAX, Invariant::Memory, || {
         format!("{} ranges out of order are held", new.ranges)

@@ -99,8 +99,8 @@ fn each_variable_that_must_not_do_something_is_watched() {
         ("cwnd above all windows", Internals { cwnd: 1 << 31, ..new }, Invariant::Congestion),
         ("ssthresh too low", Internals { ssthresh: 1_999, ..new }, Invariant::Congestion),
         ("RTO below its floor", Internals { rto_nanos: 1_000, ..new }, Invariant::Timeouts),
-        ("too much unread", Internals { unread: 2 << 20, ..new }, Invariant::Memory),
-        ("too much unsent", Internals { unsent: 1 << 20, ..new }, Invariant::Memory),
+        ("too much unread", Internals { unread: 7 << 20, ..new }, Invariant::Memory),
+        ("too much unsent", Internals { unsent: 5 << 20, ..new }, Invariant::Memory),
         ("too many ranges", Internals { ranges: 1_025, ..new }, Invariant::Memory),
     ] {
         assert_eq!(verdict(old, new, &Cause::Write), Err(invariant), "{case}");

@@ -68,10 +68,10 @@ pub(super) fn controller_changes(plan: &mut Plan, dice: &mut Dice) {
 pub(super) fn small_buffers(plan: &mut Plan, dice: &mut Dice) {
     for host in &mut plan.hosts {
         if dice.chance(700) {
-            host.connection.receive_buffer = dice.magnitude(1, 200_000) as usize;
+            host.connection.receive_buffer = (dice.magnitude(1, 200_000) as usize).into();
         }
         if dice.chance(700) {
-            host.connection.send_buffer = dice.magnitude(1, 200_000) as usize;
+            host.connection.send_buffer = (dice.magnitude(1, 200_000) as usize).into();
         }
     }
 }

@@ -178,7 +178,7 @@ impl Plan {
     fn buffer_min(&self) -> u64 {
         let buffers = self.hosts.iter().map(|host| {
             let config = &host.connection;
-            config.receive_buffer.min(config.send_buffer) as u64
+            config.receive_buffer.initial().min(config.send_buffer.initial()) as u64
         });
         buffers.min().unwrap_or(u64::MAX)
     }

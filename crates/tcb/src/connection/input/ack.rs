@@ -144,6 +144,7 @@ impl Connection {
         self.counters.octets_acked += octets;
         self.snd.una = ack;
         self.send_buffer.release(offset);
+        self.grow_send_buffer();
         self.hold.on_acked(ack);
         self.waiting.progress_at = now;
         self.waiting.answered_at = now;

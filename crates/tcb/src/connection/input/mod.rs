@@ -105,7 +105,7 @@ impl Connection {
         self.take_marks(arrival);
         self.process_urgent(arrival);
         self.note_fin(arrival);
-        self.process_text(arrival)?;
+        self.process_text(now, arrival)?;
         self.process_fin(now);
         Ok(())
     }

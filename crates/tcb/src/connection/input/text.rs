@@ -3,6 +3,7 @@
 use synack_wire::{Payload, SeqRange};
 
 use super::{Arrival, Connection};
+use crate::Instant;
 use crate::drop_reason::DropReason;
 use crate::error::CloseReason;
 use crate::event::{Events, Release};
@@ -12,7 +13,11 @@ impl Connection {
     /// Takes the text of a segment that was trimmed to the window.
     ///
     /// Source: RFC 9293 §3.10.7.4 (SM-TEXT-1 to SM-TEXT-6).
-    pub(super) fn process_text(&mut self, arrival: &mut Arrival<'_>) -> Result<(), DropReason> {
+    pub(super) fn process_text(
+        &mut self,
+        now: Instant,
+        arrival: &mut Arrival<'_>,
+    ) -> Result<(), DropReason> {
         let payload_len = arrival.seg.payload.len();
         let has_fin = arrival.seg.is_fin();
         if payload_len == 0 && !has_fin {
@@ -30,6 +35,7 @@ impl Connection {
         }
         if arrival.seg.seq == self.rcv.nxt {
             self.take_in_order(&mut arrival.seg.payload, arrival.segments);
+            self.time_text(now, arrival, payload_len);
             return Ok(());
         }
         self.take_out_of_order(arrival)

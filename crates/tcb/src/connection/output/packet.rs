@@ -102,7 +102,7 @@ impl Connection {
 
     pub(in crate::connection) fn window_inputs(&self) -> WindowInputs {
         WindowInputs {
-            buffer: self.config.receive_buffer,
+            buffer: self.receive_limit(),
             unread: self.recv_buffer.len(),
             mss: u32::from(self.advertised_mss()),
         }
