@@ -25,6 +25,25 @@ fn sm_timer_9_tw_1_time_wait_lasts_twice_the_msl() {
     }
 }
 
+#[test]
+fn sm_timer_9_tw_1_it_is_over_then_though_the_timer_is_late() {
+    each([Place::TimeWait], |s, _| {
+        if s.gone() == Seen::Listen {
+            s.user_closes_listener();
+        }
+        let late = s.text(b"late");
+        for (past, reason) in [(INSTANT, DropReason::TimeWait), (INSTANT, DropReason::NoConnection)]
+        {
+            // The clock goes on, and nobody looks at what is due.
+            let wait = if reason == DropReason::TimeWait { seconds(60) - past } else { past };
+            s.host.now = s.host.now + wait;
+            let answer = (reason == DropReason::NoConnection).then(|| s.nobodys_rst(&late));
+            s.takes(late.clone(), Fate::Refused(reason), answer);
+        }
+        assert_eq!(s.host.endpoint.time_waits(), 0);
+    });
+}
+
 fn kept_alive(setting: Setting) -> Plan {
     Plan::new(setting).with(|plan| plan.config.keep_alive = Some(KeepAlive::default()))
 }
@@ -43,6 +62,21 @@ fn sm_timer_10_ka_2_to_ka_5_an_idle_peer_is_probed_ten_times_and_given_up() {
         assert_eq!(left[10..], [(seconds(7_950), reset)]);
         assert_eq!(s.host.now.since(start), seconds(7_950));
         s.ended(CloseReason::TimedOut);
+    });
+}
+
+#[test]
+fn sm_timer_10_ka_2_the_idle_time_begins_when_the_handshake_is_complete() {
+    each_planned([Place::SynSent, Place::SynReceivedActive], kept_alive, |s, place| {
+        s.host.advance(seconds(100));
+        s.host.sent();
+        let answer = if place == Place::SynSent { s.syn_ack(s.irs) } else { s.ack() };
+        s.host.receive(answer);
+        s.host.sent();
+        s.host.advance(seconds(7_200) - INSTANT);
+        s.sent([]);
+        s.host.advance(INSTANT);
+        assert_eq!(s.host.only_sent().segment.seq, s.snd_nxt - 1);
     });
 }
 
