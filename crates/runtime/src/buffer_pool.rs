@@ -11,6 +11,8 @@
 //! `freeze` and `try_into_mut` only change the type, so that receiving allocates nothing.
 
 use std::collections::VecDeque;
+use std::io;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 
@@ -70,6 +72,28 @@ impl BufferPool {
     /// Takes back a block in which nothing was received.
     pub fn put_back(&mut self, block: Block) {
         self.spare = Some(block.0);
+    }
+
+    /// Makes a packet of what `receive` writes into a block, unless it waits or fails.
+    ///
+    /// # Errors
+    /// As `receive`.
+    pub fn poll_fill(
+        &mut self,
+        receive: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<Bytes>> {
+        let mut block = self.take();
+        match receive(block.octets()) {
+            Poll::Ready(Ok(len)) => Poll::Ready(Ok(self.give(block, len))),
+            Poll::Ready(Err(error)) => {
+                self.put_back(block);
+                Poll::Ready(Err(error))
+            }
+            Poll::Pending => {
+                self.put_back(block);
+                Poll::Pending
+            }
+        }
     }
 
     /// Frees the blocks that nobody uses, but for a few.

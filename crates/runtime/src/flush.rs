@@ -54,6 +54,7 @@ impl ConnectionCell {
             let events = connection.poll_events();
             poll_endpoint_events(connection, outbox);
             let wakes = state.take_wakes(events);
+            // Someone is about to read: the reader that wakes, or whoever accepts the connection.
             let may_answer = wakes.reader.is_some() || !state.is_taken;
             let connection = state.connection()?;
             let has_more = match sending {

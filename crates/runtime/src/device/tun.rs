@@ -124,18 +124,10 @@ impl Device for TunDevice {
         cx: &mut Context<'_>,
         pool: &mut BufferPool,
     ) -> Poll<io::Result<Received>> {
-        let mut block = pool.take();
-        let received = self.tun.poll_read(cx, |mut tun| tun.read(block.octets()));
+        let received = pool.poll_fill(|octets| self.tun.poll_read(cx, |mut tun| tun.read(octets)));
         match received {
-            Poll::Ready(Ok(len)) => Poll::Ready(Ok(Received::unverified(pool.give(block, len)))),
-            Poll::Ready(Err(error)) => {
-                pool.put_back(block);
-                Poll::Ready(Err(error))
-            }
-            Poll::Pending => {
-                pool.put_back(block);
-                self.poll_removal(cx)
-            }
+            Poll::Ready(packet) => Poll::Ready(packet.map(Received::unverified)),
+            Poll::Pending => self.poll_removal(cx),
         }
     }
 

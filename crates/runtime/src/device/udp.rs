@@ -60,18 +60,7 @@ impl Device for UdpDevice {
         cx: &mut Context<'_>,
         pool: &mut BufferPool,
     ) -> Poll<io::Result<Received>> {
-        let mut block = pool.take();
-        match self.poll_recv(cx, block.octets()) {
-            Poll::Ready(Ok(len)) => Poll::Ready(Ok(Received::unverified(pool.give(block, len)))),
-            Poll::Ready(Err(error)) => {
-                pool.put_back(block);
-                Poll::Ready(Err(error))
-            }
-            Poll::Pending => {
-                pool.put_back(block);
-                Poll::Pending
-            }
-        }
+        pool.poll_fill(|octets| self.poll_recv(cx, octets)).map_ok(Received::unverified)
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
