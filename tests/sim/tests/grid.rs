@@ -48,7 +48,7 @@ fn no_transfer_of_the_small_grid_has_changed() {
 }
 
 #[test]
-#[ignore = "takes minutes; the small grid shows most changes"]
+#[ignore = "takes most of a minute; CI runs it"]
 fn no_transfer_has_changed() {
     assert_unchanged(&Grid::full());
 }
