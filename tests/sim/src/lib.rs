@@ -55,6 +55,7 @@ pub mod plot;
 mod run;
 mod script;
 mod segments;
+pub mod spread;
 mod streams;
 mod trace;
 mod transfer;

@@ -1,9 +1,11 @@
 //! `synack-sim`: runs the simulation over many seeds, or one seed with a log of its packets; or a
-//! grid of paths under every congestion controller, as a table or a picture of one.
+//! grid of paths under every congestion controller, as a table, a picture of one, or one path over
+//! many seeds.
 
 mod swarm;
 mod totals;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -15,7 +17,8 @@ use clap::{Args, Parser, Subcommand};
 use swarm::Swarm;
 use synack_netem::{Probability, Rate};
 use synack_sim::grid::{Grid, Table};
-use synack_sim::{Controller, Fault, Plan, plot, run_guarded};
+use synack_sim::spread::{Spread, Summary};
+use synack_sim::{Controller, Fault, Path, Plan, plot, run_guarded};
 
 #[derive(Parser)]
 #[command(name = "synack-sim", about = "Two endpoints over links that spoil packets, by seed")]
@@ -32,6 +35,8 @@ enum Command {
     Grid(GridArguments),
     /// Draw one transfer under each congestion controller, a file NAME.svg each
     Plot(PlotArguments),
+    /// Measure one path over many seeds, under each congestion controller; or follow one seed
+    Spread(SpreadArguments),
 }
 
 #[derive(Args)]
@@ -77,6 +82,39 @@ struct PlotArguments {
     /// Under these controllers alone
     #[arg(long, value_delimiter = ',', value_parser = controller)]
     controllers: Vec<Controller>,
+    #[command(flatten)]
+    path: PathArguments,
+    /// How long the transfer takes
+    #[arg(long, default_value_t = 15)]
+    seconds: u64,
+}
+
+#[derive(Args)]
+struct SpreadArguments {
+    /// Under these controllers alone
+    #[arg(long, value_delimiter = ',', value_parser = controller)]
+    controllers: Vec<Controller>,
+    #[command(flatten)]
+    path: PathArguments,
+    /// How long each transfer is watched
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// How many seeds to run
+    #[arg(long, default_value_t = 50)]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many threads; one for each core by default
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Run this seed alone and print how the sender's variables change
+    #[arg(long, conflicts_with_all = ["seeds", "from", "threads"])]
+    seed: Option<u64>,
+}
+
+#[derive(Args)]
+struct PathArguments {
     /// Mbit/s of the narrow place
     #[arg(long, default_value_t = 10)]
     rate: u32,
@@ -89,9 +127,17 @@ struct PlotArguments {
     /// Packets of the sender that 3 to 8 others overtake, in a million
     #[arg(long, default_value_t = 0)]
     reorder: u32,
-    /// How long the transfer takes
-    #[arg(long, default_value_t = 15)]
-    seconds: u64,
+}
+
+impl PathArguments {
+    fn path(&self) -> Path {
+        Path {
+            rate: Rate::mbit(self.rate),
+            rtt: Duration::from_millis(self.rtt),
+            loss: Probability::per_million(self.loss),
+            reordering: Probability::per_million(self.reorder),
+        }
+    }
 }
 
 fn controller(name: &str) -> Result<Controller, String> {
@@ -119,6 +165,7 @@ fn main() -> io::Result<ExitCode> {
         },
         Command::Grid(arguments) => run_grid(arguments)?,
         Command::Plot(arguments) => draw(arguments).map(|()| true)?,
+        Command::Spread(arguments) => measure(&arguments)?,
     };
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -141,18 +188,43 @@ fn run_grid(arguments: GridArguments) -> io::Result<bool> {
 
 /// Draws a transfer under each controller.
 fn draw(arguments: PlotArguments) -> io::Result<()> {
-    let path = synack_sim::Path {
-        rate: Rate::mbit(arguments.rate),
-        rtt: Duration::from_millis(arguments.rtt),
-        loss: Probability::per_million(arguments.loss),
-        reordering: Probability::per_million(arguments.reorder),
-    };
+    let path = arguments.path.path();
     let time = Duration::from_secs(arguments.seconds);
     for controller in or_all(arguments.controllers) {
         let file = arguments.into.join(controller.name).with_extension("svg");
         std::fs::write(file, plot::svg(path, controller, time)?)?;
     }
     Ok(())
+}
+
+/// Measures a path over many seeds, or follows one. Returns whether no seed broke an invariant.
+fn measure(arguments: &SpreadArguments) -> io::Result<bool> {
+    let mut is_sound = true;
+    for controller in or_all(arguments.controllers.clone()) {
+        let spread = Spread {
+            path: arguments.path.path(),
+            controller,
+            time: Duration::from_secs(arguments.seconds),
+            seeds: arguments.from..arguments.from.saturating_add(arguments.seeds),
+        };
+        writeln!(io::stdout(), "{}: {}", controller.name, spread.path)?;
+        let result = match arguments.seed {
+            Some(seed) => {
+                let mut print = |moment: &dyn fmt::Display| {
+                    // A reader that goes away ends the lines, not the run.
+                    let _ = writeln!(io::stdout(), "{moment}");
+                };
+                spread.sample(seed, Some(&mut print)).map(|sample| vec![sample])
+            }
+            None => spread.run(arguments.threads.unwrap_or_else(cores)),
+        };
+        is_sound &= result.is_ok();
+        match result {
+            Ok(samples) => writeln!(io::stdout(), "{}", Summary(&samples))?,
+            Err(violation) => writeln!(io::stdout(), "{violation}")?,
+        }
+    }
+    Ok(is_sound)
 }
 
 fn or_all(controllers: Vec<Controller>) -> Vec<Controller> {
