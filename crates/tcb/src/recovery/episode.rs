@@ -11,6 +11,7 @@ use super::rack::RackMark;
 use super::undo::Undo;
 use super::{Detector, LossRecovery};
 use crate::congestion::CongestionSignal;
+use crate::info::RecoveryPhase;
 
 /// The episode that sending is in.
 #[derive(Clone, Debug)]
@@ -83,6 +84,16 @@ impl Episode {
 }
 
 impl LossRecovery {
+    /// What is being repaired, or slowed down.
+    pub(crate) fn phase(&self) -> RecoveryPhase {
+        match &self.episode {
+            Episode::Fast(_) => RecoveryPhase::Fast,
+            Episode::Timeout(_) => RecoveryPhase::Timeout,
+            Episode::Open if self.marked.is_some() => RecoveryPhase::Marked,
+            Episode::Open => RecoveryPhase::None,
+        }
+    }
+
     /// Whether fast recovery is under way.
     pub(crate) fn is_in_fast_recovery(&self) -> bool {
         self.episode.is_fast()

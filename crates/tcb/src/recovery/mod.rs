@@ -243,6 +243,16 @@ impl LossRecovery {
         self.sent.lost()
     }
 
+    /// Octets that SACK reported.
+    pub(crate) fn sacked(&self) -> u32 {
+        self.sent.sacked()
+    }
+
+    /// Octets that were sent again and are in flight.
+    pub(crate) fn retransmitted(&self) -> u32 {
+        self.sent.retransmitted()
+    }
+
     /// How many ranges what was sent is remembered in.
     pub(crate) fn records(&self) -> usize {
         self.sent.len()
