@@ -23,13 +23,21 @@ impl Connection {
         self.config.receive_buffer.limit(self.tuning.wanted())
     }
 
-    /// Lets the send buffer hold twice cwnd: what is in flight, and as much that was sent since
-    /// something of it was lost, or waits for its turn. It never goes back, since what a recovery
-    /// needs is twice the window from before it.
+    /// An ACK is about to be taken. If the send buffer is full, all of it is sent, and cwnd would
+    /// let more go, then it is the buffer that limits the sender: from now on it may hold twice
+    /// cwnd, or twice what is in flight if that is more, since what a recovery needs is twice the
+    /// window from before it. It never goes back.
     ///
-    /// Source: RBUF-8; the factor is that of Linux.
+    /// A writer that waits for cwnd gains nothing from a larger buffer: what is written would only
+    /// lie longer, and leave the cache before it leaves the host.
+    ///
+    /// Source: RBUF-8; the factor and the condition are those of Linux.
     pub(super) fn grow_send_buffer(&mut self) {
-        self.send_wanted = self.send_wanted.max(self.cwnd().saturating_mul(2));
+        let is_all_sent = self.unsent() < u64::from(self.smss());
+        if is_all_sent && !self.has_write_room() && self.cwnd_room() > 0 {
+            let window = self.cwnd().max(self.recovery.outstanding());
+            self.send_wanted = self.send_wanted.max(window.saturating_mul(2));
+        }
     }
 
     /// Text in order arrived, up to RCV.NXT: what it tells of the round trip (RBUF-1).

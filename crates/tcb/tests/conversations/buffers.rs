@@ -182,15 +182,16 @@ fn flow(c: &mut Conversation, octets: u64) {
 }
 
 #[test]
-fn rbuf_8_the_send_buffer_holds_twice_cwnd_from_512_kib_to_4_mib() {
+fn rbuf_8_the_send_buffer_grows_when_all_of_it_is_in_flight_from_512_kib_to_4_mib() {
     let mut c = Setup { window: u16::MAX, ..growing() }.open();
     assert_eq!(c.info().send_limit, 512 << 10);
     let mut last = 0;
     for _ in 0..14 {
         flow(&mut c, 300_000);
         let info = c.info();
-        let twice = 2 * info.cwnd as usize;
-        assert_eq!(info.send_limit, twice.clamp(512 << 10, 4 << 20));
+        // As long as cwnd is what the writer waits for, a larger buffer is worth nothing.
+        let is_limiting = info.cwnd as usize > 512 << 10;
+        assert_eq!(info.send_limit > 512 << 10, is_limiting, "{}", info.cwnd);
         assert!(info.send_limit >= last);
         last = info.send_limit;
     }

@@ -91,6 +91,7 @@ impl Connection {
             return;
         }
         self.note_app_limited();
+        self.grow_send_buffer();
         let advances = ack > self.snd.una;
         let timestamps = arrival.seg.options.timestamps.filter(|_| self.negotiated.timestamps);
         let echoed_at = timestamps.and_then(|t| self.timestamps.echoed_at(now, t.echo));
@@ -144,7 +145,6 @@ impl Connection {
         self.counters.octets_acked += octets;
         self.snd.una = ack;
         self.send_buffer.release(offset);
-        self.grow_send_buffer();
         self.hold.on_acked(ack);
         self.waiting.progress_at = now;
         self.waiting.answered_at = now;
