@@ -24,7 +24,7 @@ pub(crate) struct Visit {
 /// How much a visit may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Sending {
-    /// So many packets.
+    /// So many segments.
     UpTo(usize),
     /// None: the device is full.
     Nothing,
@@ -59,7 +59,7 @@ impl ConnectionCell {
             let connection = state.connection()?;
             let has_more = match sending {
                 Sending::UpTo(_) if may_answer && connection.await_answer(now) => false,
-                Sending::UpTo(packets_max) => poll_packets(connection, now, packets_max, outbox),
+                Sending::UpTo(segments) => poll_packets(connection, now, segments, outbox),
                 Sending::Nothing => connection.wants_transmit(),
             };
             poll_endpoint_events(connection, outbox);
@@ -95,17 +95,18 @@ impl CellState {
     }
 }
 
-/// Takes packets until there is none or there are `packets_max`. Says whether there may be more.
+/// Takes packets until there is none or they stand for `segments_max`, give or take a
+/// super-segment. Says whether there may be more.
 fn poll_packets(
     connection: &mut synack_tcb::Connection,
     now: Instant,
-    packets_max: usize,
+    segments_max: usize,
     outbox: &mut Outbox,
 ) -> bool {
-    for _ in 0..packets_max {
-        let Some(packet) = connection.poll_transmit(now, TransmitLimits::SINGLE) else {
-            return false;
-        };
+    let mut left = segments_max;
+    while left > 0 {
+        let Some(packet) = connection.poll_transmit(now, LIMITS) else { return false };
+        left = left.saturating_sub(packet.segments() as usize);
         outbox.packets.push(packet);
     }
     true
@@ -117,3 +118,9 @@ pub(crate) fn poll_endpoint_events(connection: &mut synack_tcb::Connection, outb
         outbox.events.push(event);
     }
 }
+
+/// Every device is given super-segments, one plan and one look at the timers for many segments; for
+/// one that cannot cut them up the driver does.
+const LIMITS: TransmitLimits = TransmitLimits { super_segment_max: SUPER_SEGMENT_MAX };
+/// What the length field of IP leaves beside the longest headers. Units: octets.
+const SUPER_SEGMENT_MAX: u32 = 65_535 - 100;

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 pub use crate::buffer_size::{BUFFER_LEN_MAX, BufferSize};
 use crate::congestion::{CongestionFactory, Cubic};
+use crate::connection::SEND_MSS_MIN;
 
 /// What holds for every connection and listener of one endpoint.
 #[derive(Clone, Debug)]
@@ -96,6 +97,11 @@ pub enum EcnPolicy {
 /// What holds for one connection; any of it may be changed while it lives.
 #[derive(Clone, Debug)]
 pub struct ConnectionConfig {
+    /// The largest MSS to advertise and to use, as `TCP_MAXSEG` of a kernel's socket; `None` leaves
+    /// it to the link. It is fixed by the SYN. At least 88 octets (MSS-3).
+    ///
+    /// Source: RFC 9293 §3.7.1 (MUST-14, MUST-16).
+    pub mss_max: Option<u16>,
     /// Octets received and not yet read that the connection may hold: RCV.BUFF. By default it
     /// grows with what the application reads, from 128 KiB to 6 MiB (RBUF-3).
     ///
@@ -172,6 +178,7 @@ pub struct ConnectionConfig {
 impl Default for ConnectionConfig {
     fn default() -> Self {
         Self {
+            mss_max: None,
             receive_buffer: BufferSize::RECEIVE_DEFAULT,
             send_buffer: BufferSize::SEND_DEFAULT,
             copy_below: 750,
@@ -219,13 +226,14 @@ impl ConnectionConfig {
     fn bounded(&self) -> impl PartialEq + use<> {
         let buffers = (self.receive_buffer, self.send_buffer);
         let times = (self.ack_delay, self.rto_min, self.rto_max, self.syn_r2, self.keep_alive);
-        (buffers, times, self.retransmissions_r1, self.dscp, self.hop_limit)
+        (buffers, times, self.mss_max, self.retransmissions_r1, self.dscp, self.hop_limit)
     }
 
     /// Moves every value into the range that its rule allows.
     pub(crate) fn clamp(&mut self) {
         self.receive_buffer = self.receive_buffer.clamped();
         self.send_buffer = self.send_buffer.clamped();
+        self.mss_max = self.mss_max.map(|mss| mss.max(SEND_MSS_MIN));
         self.ack_delay = self.ack_delay.min(Duration::from_millis(499));
         self.retransmissions_r1 = self.retransmissions_r1.max(3);
         self.syn_r2 = self.syn_r2.max(Duration::from_mins(3));

@@ -37,6 +37,10 @@ pub struct ConnectionInfo {
     pub urgent_left: u32,
     /// The effective send MSS less the options of a data segment (MUST-16).
     pub mss: u32,
+    /// The MSS that we advertised.
+    pub advertised_mss: u16,
+    /// The largest text of one segment that the peer sent.
+    pub received_segment_max: u32,
     /// What the congestion controller is called; `none` until the handshake is complete.
     pub congestion: &'static str,
     /// Congestion window.
@@ -47,10 +51,24 @@ pub struct ConnectionInfo {
     pub pacing_rate: Option<BytesPerSecond>,
     /// Octets believed to be in the network (RFC 6675 §2).
     pub pipe: u32,
+    /// What is being repaired, or slowed down.
+    pub recovery: RecoveryPhase,
+    /// Taken for lost and not sent again since.
+    pub lost: u32,
+    /// Sent, and received by the peer out of order, as it says (RFC 2018).
+    pub sacked: u32,
+    /// Sent again, and neither acknowledged nor taken for lost since.
+    pub retransmitted: u32,
+    /// Expiries of the retransmission timer since the peer acknowledged anything new.
+    pub backoff: u32,
+    /// Probes of a closed window that were not answered yet.
+    pub window_probes: u32,
     /// Smoothed round-trip time, if it was ever measured.
     pub srtt: Option<Duration>,
     /// Round-trip time variation.
     pub rttvar: Duration,
+    /// The smallest round-trip time of late, if it was ever measured.
+    pub min_rtt: Option<Duration>,
     /// Retransmission timeout, back-off included.
     pub rto: Duration,
     /// Both shifts, ours (for the windows we send) first, if window scaling is in use.
@@ -69,6 +87,19 @@ pub struct ConnectionInfo {
     pub user_timeout: Duration,
     /// What was counted so far.
     pub counters: Counters,
+}
+
+/// What the sender is doing about losses and marks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecoveryPhase {
+    /// Nothing.
+    None,
+    /// Routers marked what was sent: the window comes down, and nothing is lost (RFC 3168 §6.1.2).
+    Marked,
+    /// Fast recovery (RFC 5681 §3.2, RFC 6675 §5).
+    Fast,
+    /// Recovery after a timeout (RFC 5681 §3.1).
+    Timeout,
 }
 
 /// What a connection counts. Each wraps.

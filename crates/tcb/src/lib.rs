@@ -157,7 +157,7 @@ pub use endpoint::{ConnectionId, Endpoint, ListenOn, Occupant, Open, Route};
 pub use error::{CloseReason, ConnectError, ListenError, ReadError, WriteError};
 pub use event::{EndpointEvent, Events, Release, SoftError, TimeWait, TimeWaitTimestamps};
 pub use four_tuple::FourTuple;
-pub use info::{ConnectionInfo, Counters, EndpointCounters};
+pub use info::{ConnectionInfo, Counters, EndpointCounters, RecoveryPhase};
 pub use link::{LinkAddress, LinkId, zone_of};
 pub use listener::ListenerId;
 pub use time::Instant;

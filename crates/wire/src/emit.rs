@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::address_pair::AddressPair;
 use crate::checksum::Sum;
 use crate::parse::TCP;
-use crate::{EmitError, IpFields, Segment, TcpPacket, ipv4, ipv6};
+use crate::{Cut, EmitError, IpFields, Segment, TcpPacket, ipv4, ipv6};
 
 /// Octets of scratch that [`emit_headers`] needs: 40 of IPv6 and 60 of TCP, rounded up.
 pub const HEADERS_LEN_MAX: usize = 128;
@@ -38,7 +38,7 @@ pub fn emit_headers(
     mode: ChecksumMode,
     headers: &mut [u8; HEADERS_LEN_MAX],
 ) -> Result<usize, EmitError> {
-    let written = write_headers(packet, headers)?;
+    let written = write_headers(packet.into(), headers)?;
     let checksum = match mode {
         ChecksumMode::Partial => written.pseudo_header.fold(),
         ChecksumMode::Full => {
@@ -53,7 +53,8 @@ pub fn emit_headers(
     Ok(written.len)
 }
 
-/// Writes all of `packet` to the beginning of `buffer` and returns how many octets it takes.
+/// Writes all of a packet, or a segment [cut](TcpPacket::cut_up) from it, to the beginning of
+/// `buffer` and returns how many octets it takes.
 ///
 /// The payload is copied and summed in one pass.
 ///
@@ -61,15 +62,19 @@ pub fn emit_headers(
 /// Any [`EmitError`] but `IcmpNotAllowed`; what is in `buffer` then means nothing.
 ///
 /// Source: RFC 9293 §3.1 (MUST-2).
-pub fn emit_contiguous(packet: &TcpPacket, buffer: &mut [u8]) -> Result<usize, EmitError> {
-    let written = write_headers(packet, buffer)?;
+pub fn emit_contiguous<'a>(
+    packet: impl Into<Cut<'a>>,
+    buffer: &mut [u8],
+) -> Result<usize, EmitError> {
+    let cut = packet.into();
+    let written = write_headers(cut, buffer)?;
     let mut sum = written.with_header;
     let mut rest = buffer.get_mut(written.len..).ok_or(EmitError::BufferLength)?;
-    for slice in packet.segment.payload.slices() {
+    for slice in cut.slices() {
         rest = sum.add_copying(rest, slice).ok_or(EmitError::BufferLength)?;
     }
     written.set_checksum(buffer, sum.checksum());
-    Ok(written.len.saturating_add(packet.segment.payload.len() as usize))
+    Ok(written.len.saturating_add(cut.payload_len() as usize))
 }
 
 impl TcpPacket {
@@ -120,24 +125,26 @@ impl Written {
 
 /// Writes the headers with a checksum field of zero.
 #[inline]
-fn write_headers(packet: &TcpPacket, buffer: &mut [u8]) -> Result<Written, EmitError> {
+fn write_headers(cut: Cut<'_>, buffer: &mut [u8]) -> Result<Written, EmitError> {
+    let options = &cut.packet().segment.options;
     // What nearly every segment carries, with all lengths known to the compiler.
-    if let Some(timestamps) = packet.segment.options.only_timestamps() {
-        return write_with_options(packet, &timestamps.encode_alone(), buffer);
+    if let Some(timestamps) = options.only_timestamps() {
+        return write_with_options(cut, &timestamps.encode_alone(), buffer);
     }
-    write_with_options(packet, &packet.segment.options.encode()?, buffer)
+    write_with_options(cut, &options.encode()?, buffer)
 }
 
 #[inline(always)]
 fn write_with_options(
-    packet: &TcpPacket,
+    cut: Cut<'_>,
     options: &[u8],
     buffer: &mut [u8],
 ) -> Result<Written, EmitError> {
+    let packet = cut.packet();
     let tcp_len = options.len().saturating_add(20);
     let upper_len = u32::try_from(tcp_len)
         .ok()
-        .and_then(|len| len.checked_add(packet.segment.payload.len()))
+        .and_then(|len| len.checked_add(cut.payload_len()))
         .and_then(|len| u16::try_from(len).ok())
         .ok_or(EmitError::PacketLength)?;
     let addresses = AddressPair::new(packet.source.ip(), packet.destination.ip())
@@ -146,7 +153,7 @@ fn write_with_options(
         AddressPair::V4 { source, destination } => {
             let total_len = upper_len.checked_add(20).ok_or(EmitError::PacketLength)?;
             let (ip, rest) = buffer.split_first_chunk_mut().ok_or(EmitError::BufferLength)?;
-            let id = identification(packet);
+            let id = identification(cut);
             *ip = ipv4::emit([source, destination], TCP, total_len, id, &packet.ip);
             (ip.len(), rest)
         }
@@ -160,7 +167,7 @@ fn write_with_options(
     let pseudo_header = addresses.pseudo_header(TCP, upper_len);
     let mut with_header = pseudo_header;
     let (places, _) = fixed.as_chunks_mut::<4>();
-    for (place, word) in places.iter_mut().zip(fixed_words(packet, tcp_len)) {
+    for (place, word) in places.iter_mut().zip(fixed_words(cut, tcp_len)) {
         *place = word.to_be_bytes();
         with_header.add_word(*place);
     }
@@ -173,18 +180,19 @@ fn write_with_options(
 ///
 /// `header_len` is a multiple of 4, at most 60.
 #[inline]
-fn fixed_words(packet: &TcpPacket, header_len: usize) -> [u32; 5] {
+fn fixed_words(cut: Cut<'_>, header_len: usize) -> [u32; 5] {
+    let packet = cut.packet();
     let segment = &packet.segment;
     // The offset counts words of four octets in the high four bits (WIRE-2).
     let offset = u32::try_from(header_len).unwrap_or_default() << 26;
-    let flags = u32::from(segment.flags().bits()) << 16;
+    let flags = u32::from(cut.flags().bits()) << 16;
     [
         u32::from(packet.source.port()) << 16 | u32::from(packet.destination.port()),
-        segment.seq.get(),
+        cut.seq().get(),
         // A field without its bit is sent as zero (WIRE-18).
         segment.ack.unwrap_or_default().get(),
         offset | flags | u32::from(segment.window),
-        u32::from(segment.urgent.unwrap_or_default()),
+        u32::from(cut.urgent().unwrap_or_default()),
     ]
 }
 
@@ -196,18 +204,18 @@ fn fixed_words(packet: &TcpPacket, header_len: usize) -> [u32; 5] {
 /// timestamp included: a retransmission has another one. That is not the strict uniqueness that RFC
 /// 6864 asks for; a counter would have to be shared by every connection and would be a side
 /// channel. What is put together wrongly fails the TCP checksum.
-fn identification(packet: &TcpPacket) -> u16 {
-    let TcpPacket { source, destination, ip, segment_size: _, segment } = packet;
+fn identification(cut: Cut<'_>) -> u16 {
+    let TcpPacket { source, destination, ip, segment_size: _, segment } = cut.packet();
     let IpFields { dont_fragment, dscp: _, ecn: _, hop_limit: _, flow_label: _ } = ip;
     if *dont_fragment {
         return 0;
     }
-    let Segment { seq, ack, options, .. } = segment;
+    let Segment { ack, options, .. } = segment;
     let ports = u32::from(source.port()) << 16 | u32::from(destination.port());
     let acked = ack.map_or(0, |ack| ack.get().rotate_left(8));
     let time = options.timestamps.map_or(0, |timestamps| timestamps.value.rotate_left(16));
     // Multiplicative hashing by 2^32 divided by the golden ratio (Knuth, volume 3, §6.4).
-    let mixed = (seq.get() ^ ports ^ acked ^ time).wrapping_mul(0x9e37_79b1);
+    let mixed = (cut.seq().get() ^ ports ^ acked ^ time).wrapping_mul(0x9e37_79b1);
     let [high, low, ..] = mixed.to_be_bytes();
     u16::from_be_bytes([high, low])
 }

@@ -43,6 +43,7 @@
 //! | read a packet from a device | [`parse`], [`Parsed`], [`ChecksumTrust`] |
 //! | write one to a device that gathers | [`emit_headers`], then [`Payload::slices`] |
 //! | write one into a buffer | [`emit_contiguous`], [`TcpPacket::to_bytes`] |
+//! | write a super-segment in pieces | [`TcpPacket::cut_up`], then [`emit_contiguous`] |
 //! | answer a ping | [`EchoRequest::into_reply`] |
 //! | act on an ICMP error, or make one | [`IcmpError`], [`emit_icmp_error`] |
 //! | compute or correct a checksum | [`checksum`] |
@@ -67,6 +68,7 @@ extern crate alloc;
 
 mod address_pair;
 pub mod checksum;
+mod cut;
 mod display;
 mod echo;
 mod emit;
@@ -84,6 +86,7 @@ mod sack;
 mod segment;
 mod seq;
 
+pub use cut::Cut;
 pub use echo::EchoRequest;
 pub use emit::{ChecksumMode, HEADERS_LEN_MAX, emit_contiguous, emit_headers};
 pub use error::{EmitError, OptionFault, ParseError};

@@ -32,9 +32,13 @@ impl TcpPacket {
 
     /// Octets of the whole packet: IP header, TCP header and options, payload.
     pub fn len(&self) -> usize {
+        self.headers_len().saturating_add(self.segment.payload.len() as usize)
+    }
+
+    /// Octets of the IP header and the TCP header with its options.
+    pub fn headers_len(&self) -> usize {
         let ip = if self.is_ipv6() { 40 } else { 20 };
-        let segment = &self.segment;
-        segment.header_len().saturating_add(ip).saturating_add(segment.payload.len() as usize)
+        self.segment.header_len().saturating_add(ip)
     }
 
     /// Never: a packet has headers.

@@ -1,34 +1,9 @@
-//! Super-segments: cutting them as a device does on sending, joining them as one does on receipt.
+//! Super-segments: joining segments as a device does on receipt.
 
 use core::num::NonZeroU16;
-use std::collections::VecDeque;
 
 use bytes::Bytes;
 use synack_wire::{Flags, Payload, TcpPacket};
-
-/// The segments that a packet stands for, as a device with segmentation offload sends them.
-pub(crate) fn cut(packet: TcpPacket) -> VecDeque<TcpPacket> {
-    let Some(size) = packet.segment_size else { return VecDeque::from([packet]) };
-    let size = u32::from(size.get());
-    let total = packet.segment.payload.len();
-    let mut segments = VecDeque::new();
-    let mut offset = 0;
-    while offset < total {
-        let mut part = packet.clone();
-        part.segment_size = None;
-        part.segment.seq += offset;
-        part.segment.payload.advance(offset);
-        part.segment.payload.truncate(size);
-        let ahead = packet.segment.urgent.map(u32::from).and_then(|up| up.checked_sub(offset));
-        part.segment.urgent = ahead.and_then(|up| u16::try_from(up).ok());
-        if offset + size < total {
-            part.segment.control = part.segment.control.without(Flags::FIN | Flags::PSH);
-        }
-        offset += size;
-        segments.push_back(part);
-    }
-    segments
-}
 
 /// Joins packets that continue each other, as a device with receive offload does: same addresses,
 /// same ACK, window and options, each but the last of the same length.
@@ -78,7 +53,7 @@ const SUPER_SEGMENT_MAX: u32 = 65_535 - 120;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synack_wire::{IpFields, Segment, SeqNum};
+    use synack_wire::{Cut, IpFields, Segment, SeqNum};
 
     fn packet(seq: u32, text: &[u8]) -> TcpPacket {
         TcpPacket {
@@ -100,11 +75,11 @@ mod tests {
         let mut whole = packet(u32::MAX - 3, b"abcdefghij");
         whole.segment_size = NonZeroU16::new(4);
         whole.segment.control = Flags::FIN | Flags::PSH;
-        let cut = cut(whole.clone());
+        let cut: Vec<_> = whole.cut_up().map(Cut::to_packet).collect();
         let texts: Vec<_> = cut.iter().map(|part| part.segment.payload.to_vec()).collect();
         assert_eq!(texts, [&b"abcd"[..], b"efgh", b"ij"]);
         assert!(cut.iter().take(2).all(|part| part.segment.control == Flags::NONE));
-        assert_eq!(join(cut.into()), [whole]);
+        assert_eq!(join(cut), [whole]);
     }
 
     #[test]

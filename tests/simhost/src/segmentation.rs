@@ -1,13 +1,88 @@
 //! What a device with segmentation offload makes of a packet: the segments it stands for.
 
-use synack_tcb::TransmitLimits;
-use synack_wire::{Flags, TcpPacket};
+use std::collections::VecDeque;
+
+use synack_tcb::{ConnectionInfo, TransmitLimits};
+use synack_wire::{Flags, SeqNum, SeqRange, TcpPacket};
 
 /// What the device takes: a super-segment as long as an IP packet with the longest headers.
 pub(crate) const LIMITS: TransmitLimits = TransmitLimits { super_segment_max: 65_535 - 120 };
 
-/// The segments of a packet, in order. The last of several has PSH, as a sender that hands over
-/// bursts marks the end of each: the peer should not wait for more of it (RFC 9293 §3.9.1.2).
+/// What a connection handed to its device at once: a packet of several segments has PSH at its end.
+///
+/// So does Linux, as the peer should not wait for more of it (RFC 9293 §3.9.1.2 leaves that to the
+/// sender). Scripts that were written for it tell such ends, so the host's device has them too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bursts {
+    /// The number behind all that was sent.
+    sent_to: Option<SeqNum>,
+    /// Those of several segments, the newest last.
+    bursts: VecDeque<SeqRange>,
+}
+
+impl Bursts {
+    /// Marks the segments that left together, of which those with new text are handed to the device
+    /// `segments_max` at a time. A burst that is sent again has its end if all of it is.
+    pub(crate) fn mark(&mut self, segments: &mut [TcpPacket], segments_max: u32) {
+        let (mut run, mut new, mut count) = (None, None, 0);
+        for packet in segments {
+            let segment = &mut packet.segment;
+            let (start, end) = (segment.seq, segment.end());
+            let is_new = self.sent_to.is_none_or(|sent_to| start >= sent_to);
+            self.sent_to = Some(self.sent_to.map_or(end, |sent_to| sent_to.max(end)));
+            if segment.payload.is_empty() {
+                continue;
+            }
+            let run = run.get_or_insert_with(|| SeqRange::new(start, start));
+            let from = if run.end == start { run.start } else { start };
+            *run = SeqRange::new(from, end);
+            if is_new {
+                count += 1;
+                let burst = SeqRange::new(*new.get_or_insert(start), end);
+                if count == segments_max || segment.control.contains(Flags::PSH) {
+                    if count > 1 {
+                        self.remember(burst);
+                    }
+                    (new, count) = (None, 0);
+                }
+            }
+            let is_end = |burst: &SeqRange| burst.end == end && from <= burst.start;
+            if self.bursts.iter().any(is_end) {
+                segment.control |= Flags::PSH;
+            }
+        }
+        if let (Some(start), Some(sent_to)) = (new, self.sent_to)
+            && count > 1
+        {
+            self.remember(SeqRange::new(start, sent_to));
+        }
+    }
+
+    fn remember(&mut self, burst: SeqRange) {
+        if self.bursts.len() == BURSTS_MAX {
+            self.bursts.pop_front();
+        }
+        self.bursts.push_back(burst);
+    }
+}
+
+/// How many segments Linux hands to a device at once: what is paced out in a millisecond, or at
+/// least `segments_min`, and no more than half of cwnd.
+pub(crate) fn burst_len(info: &ConnectionInfo, segments_min: u32) -> u32 {
+    let mss = u64::from(info.mss.max(1));
+    let cwnd = u64::from(info.cwnd);
+    let srtt_us = info.srtt.map_or(0, |srtt| srtt.as_micros() as u64).max(1);
+    let gain_percent = if info.cwnd < info.ssthresh / 2 { 200 } else { 120 };
+    let rate = cwnd * 1_000_000 / srtt_us * gain_percent / 100;
+    let min_rtt_us = info.min_rtt.map_or(u64::MAX, |rtt| rtt.as_micros() as u64);
+    let near = u32::try_from(min_rtt_us >> 9).ok().and_then(|shift| 65_536u64.checked_shr(shift));
+    let paced = (rate / 1_024 + near.unwrap_or(0)) / mss;
+    let half = (cwnd / mss / 2).max(1);
+    let len = paced.max(u64::from(segments_min)).min(half);
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// The segments of a packet, in order.
 pub(crate) fn segments_of(packet: TcpPacket) -> Vec<TcpPacket> {
     let Some(size) = packet.segment_size else { return vec![packet] };
     let size = u32::from(size.get());
@@ -24,22 +99,23 @@ pub(crate) fn segments_of(packet: TcpPacket) -> Vec<TcpPacket> {
         segment.segment.urgent = ahead.and_then(|up| u16::try_from(up).ok());
         offset += size;
         let control = segment.segment.control;
-        segment.segment.control = if offset < total {
-            control.without(Flags::FIN | Flags::PSH)
-        } else {
-            control | Flags::PSH
-        };
+        if offset < total {
+            segment.segment.control = control.without(Flags::FIN | Flags::PSH);
+        }
         segments.push(segment);
     }
     segments
 }
+
+/// How many bursts are remembered: more than are in flight.
+const BURSTS_MAX: usize = 4_096;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
     use core::num::NonZeroU16;
-    use synack_wire::{IpFields, Payload, Segment, SeqNum};
+    use synack_wire::{IpFields, Payload, Segment};
 
     #[test]
     fn a_burst_is_cut_into_segments_and_its_end_is_marked() {
@@ -55,16 +131,25 @@ mod tests {
                 ..Segment::default()
             },
         };
-        let cut = segments_of(whole);
+        let mut bursts = Bursts::default();
+        let mut cut = segments_of(whole.clone());
+        bursts.mark(&mut cut, 2);
         let seen: Vec<_> = cut
             .iter()
             .map(|cut| (cut.segment.seq, cut.segment.payload.to_vec(), cut.segment.control))
             .collect();
         let expected = [
             (SeqNum::new(u32::MAX), b"abcd".to_vec(), Flags::NONE),
-            (SeqNum::new(3), b"efgh".to_vec(), Flags::NONE),
-            (SeqNum::new(7), b"ij".to_vec(), Flags::PSH),
+            (SeqNum::new(3), b"efgh".to_vec(), Flags::PSH),
+            (SeqNum::new(7), b"ij".to_vec(), Flags::NONE),
         ];
         assert_eq!(seen, expected);
+        let mut again = segments_of(whole);
+        bursts.mark(&mut again, 3);
+        assert_eq!(again, cut, "sent again, the ends are where they were");
+        let mut half = vec![again.remove(1)];
+        half[0].segment.control = Flags::NONE;
+        bursts.mark(&mut half, 3);
+        assert_eq!(half[0].segment.control, Flags::NONE, "half of a burst is no burst");
     }
 }

@@ -20,6 +20,8 @@ pub struct Settings {
     pub(crate) congestion: String,
     pub(crate) syn_cookies: SynCookies,
     pub(crate) syn_ack_retries_max: u8,
+    /// How many segments are handed to the device at once, at least (`tcp_min_tso_segs`).
+    pub(crate) burst_min: u32,
 }
 
 /// Why a setting was refused.
@@ -52,6 +54,7 @@ impl Default for Settings {
             congestion: "cubic".to_owned(),
             syn_cookies: SynCookies::WhenFull,
             syn_ack_retries_max: 5,
+            burst_min: 2,
         };
         for (name, value) in
             [("tcp_rmem", "4096 131072 6291456"), ("tcp_wmem", "4096 16384 4194304")]
@@ -101,6 +104,7 @@ impl Settings {
                 };
             }
             "tcp_synack_retries" => self.syn_ack_retries_max = number(value)?,
+            "tcp_min_tso_segs" => self.burst_min = number(value)?,
             "tcp_keepalive_probes" => self.keep_alive.probes_max = number(value)?,
             "quick_acks" => connection.quick_acks = number(value)?,
             "max_tw_buckets" | "tcp_max_tw_buckets" => self.endpoint.time_wait_max = number(value)?,

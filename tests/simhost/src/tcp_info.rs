@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use synack_tcb::{Connection, ConnectionInfo, Instant, State};
+use synack_tcb::{Connection, ConnectionInfo, Instant, RecoveryPhase, State};
 
 /// `TCP_LISTEN`.
 pub(crate) const LISTEN: u8 = 10;
@@ -22,7 +22,9 @@ pub(crate) fn of_connection(connection: &Connection, _now: Instant) -> Vec<u8> {
     let segments = |octets: u32| octets.div_ceil(info.mss.max(1));
     let mut table = Table::default();
     table.octet(state_number(info.state));
-    table.octets(&[0, 0, 0, 0]); // ca_state, retransmits, probes, backoff
+    table.octet(phase_number(&info));
+    let small = |count: u32| u8::try_from(count).unwrap_or(u8::MAX);
+    table.octets(&[small(info.backoff), small(info.window_probes), small(info.backoff)]);
     table.octet(options(&info));
     let (ours, theirs) = info.window_scale.unwrap_or((0, 0));
     table.octet(theirs & 0xf | ours << 4);
@@ -31,11 +33,11 @@ pub(crate) fn of_connection(connection: &Connection, _now: Instant) -> Vec<u8> {
         micros(info.rto),
         0, // ato
         info.mss,
-        0, // rcv_mss
+        info.received_segment_max,
         segments(info.unacked),
-        0, // sacked
-        0, // lost
-        0, // retrans
+        segments(info.sacked),
+        segments(info.lost + info.retransmitted),
+        segments(info.retransmitted),
         0, // fackets
         0, // last_data_sent
         0, // last_ack_sent
@@ -47,7 +49,7 @@ pub(crate) fn of_connection(connection: &Connection, _now: Instant) -> Vec<u8> {
         micros(info.rttvar),
         threshold(&info),
         info.cwnd / info.mss.max(1),
-        0, // advmss
+        u32::from(info.advertised_mss),
         3, // reordering
         0, // rcv_rtt
         0, // rcv_space
@@ -62,7 +64,20 @@ pub(crate) fn of_connection(connection: &Connection, _now: Instant) -> Vec<u8> {
     table.number(info.counters.segments_out as u32);
     table.number(info.counters.segments_in as u32);
     table.number(info.unsent as u32);
+    table.number(info.min_rtt.map_or(u32::MAX, micros));
     table.finish()
+}
+
+/// `enum tcp_ca_state`: with something received out of order, and nothing taken for lost, it is
+/// disorder.
+fn phase_number(info: &ConnectionInfo) -> u8 {
+    match info.recovery {
+        RecoveryPhase::None if info.sacked > 0 => 1,
+        RecoveryPhase::None => 0,
+        RecoveryPhase::Marked => 2,
+        RecoveryPhase::Fast => 3,
+        RecoveryPhase::Timeout => 4,
+    }
 }
 
 /// A threshold that was never set is what Linux calls infinite.

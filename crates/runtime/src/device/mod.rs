@@ -20,7 +20,7 @@ use bytes::Bytes;
 pub use impaired::ImpairedDevice;
 pub use memory::{MemoryDevice, MemorySwitch};
 pub use packets::PacketsDevice;
-use synack_wire::{ChecksumTrust, TcpPacket, emit_contiguous};
+use synack_wire::{ChecksumTrust, Cut, emit_contiguous};
 #[cfg(target_os = "linux")]
 pub use tun::TunDevice;
 pub use udp::UdpDevice;
@@ -124,15 +124,15 @@ pub struct Outgoing<'a> {
 
 #[derive(Clone, Copy)]
 enum Content<'a> {
-    Tcp(&'a TcpPacket),
+    Tcp(Cut<'a>),
     Octets(&'a [u8]),
 }
 
 impl<'a> Outgoing<'a> {
-    /// A TCP packet. `scratch` is where it is written for a device that cannot gather; it is reused
-    /// from packet to packet.
-    pub fn tcp(packet: &'a TcpPacket, scratch: &'a mut Vec<u8>) -> Self {
-        Self { content: Content::Tcp(packet), scratch }
+    /// A TCP packet, or one segment of a super-segment. `scratch` is where it is written for a
+    /// device that wants it in one piece; it is reused from packet to packet.
+    pub fn tcp(packet: impl Into<Cut<'a>>, scratch: &'a mut Vec<u8>) -> Self {
+        Self { content: Content::Tcp(packet.into()), scratch }
     }
 
     /// A packet that is written already: an echo reply, or one of the application's.
@@ -143,16 +143,8 @@ impl<'a> Outgoing<'a> {
     /// Octets of the whole packet.
     pub fn packet_len(&self) -> usize {
         match self.content {
-            Content::Tcp(packet) => packet.len(),
+            Content::Tcp(packet) => packet.packet_len(),
             Content::Octets(octets) => octets.len(),
-        }
-    }
-
-    /// The TCP packet, unless it is something else.
-    pub fn as_tcp(&self) -> Option<&'a TcpPacket> {
-        match self.content {
-            Content::Tcp(packet) => Some(packet),
-            Content::Octets(_) => None,
         }
     }
 
@@ -164,7 +156,7 @@ impl<'a> Outgoing<'a> {
         match self.content {
             Content::Octets(octets) => Ok(octets),
             Content::Tcp(packet) => {
-                let len = packet.len();
+                let len = packet.packet_len();
                 if self.scratch.len() < len {
                     self.scratch.resize(len, 0);
                 }
@@ -196,7 +188,11 @@ impl<'a> Outgoing<'a> {
     /// As [`contiguous`](Self::contiguous).
     pub fn to_bytes(&self) -> io::Result<Bytes> {
         match self.content {
-            Content::Tcp(packet) => packet.to_bytes().map_err(invalid),
+            Content::Tcp(packet) => {
+                let mut octets = vec![0; packet.packet_len()];
+                emit_contiguous(packet, &mut octets).map_err(invalid)?;
+                Ok(octets.into())
+            }
             Content::Octets(octets) => Ok(Bytes::copy_from_slice(octets)),
         }
     }
@@ -205,7 +201,7 @@ impl<'a> Outgoing<'a> {
 impl fmt::Debug for Outgoing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.content {
-            Content::Tcp(packet) => write!(f, "Outgoing({packet})"),
+            Content::Tcp(packet) => write!(f, "Outgoing({})", packet.to_packet()),
             Content::Octets(octets) => write!(f, "Outgoing({} octets)", octets.len()),
         }
     }

@@ -26,7 +26,7 @@ impl Driver {
         has_room | self.drain_backlogs(cx, now) | (self.table.ready_len() > 0)
     }
 
-    /// Takes what a connection tells and sends; returns how many packets that was.
+    /// Takes what a connection tells and sends; returns how many segments that was.
     fn visit(&mut self, now: Instant, id: ConnectionId) -> usize {
         let Some(link) = self.table.get(id).map(|entry| entry.link) else { return 0 };
         let sending = self.room_on(link);
@@ -48,24 +48,24 @@ impl Driver {
         if visit.has_more {
             self.come_again(id, link, sending);
         }
-        let packets = self.outbox.packets.len();
-        if packets > 0 {
+        let segments = self.outbox.packets.iter().map(|packet| packet.segments() as usize).sum();
+        if segments > 0 {
             self.send_polled(now, id, link);
         }
         if !self.outbox.events.is_empty() {
             self.carry_events(now, id);
         }
-        packets
+        segments
     }
 
     /// How much a connection may send by `link` at present.
     fn room_on(&mut self, link: LinkId) -> Sending {
         if link == LinkId::LOOPBACK {
             let room = LOOPBACK_MAX.saturating_sub(self.loopback.len());
-            return Sending::UpTo(room.min(PACKETS_MAX));
+            return Sending::UpTo(room.min(SEGMENTS_MAX));
         }
         match self.interfaces.get_mut(link) {
-            Some(interface) if !interface.backlog.is_full() => Sending::UpTo(PACKETS_MAX),
+            Some(interface) if !interface.backlog.is_full() => Sending::UpTo(SEGMENTS_MAX),
             Some(_) | None => Sending::Nothing,
         }
     }
@@ -92,19 +92,15 @@ impl Driver {
                 self.loop_back(packet);
             }
         } else {
-            let mut sent = 0;
-            for packet in &packets {
-                if self.send_tcp(link, packet) == Sent::Refused {
-                    break;
+            let mut unsent = packets.drain(..);
+            while let Some(packet) = unsent.next() {
+                let Some(rest) = self.send_tcp(link, &packet) else { continue };
+                if let Some(interface) = self.interfaces.get_mut(link) {
+                    interface.backlog.begin(id, now, std::iter::once(rest).chain(&mut unsent));
                 }
-                sent += 1;
+                break;
             }
-            if sent < packets.len()
-                && let Some(interface) = self.interfaces.get_mut(link)
-            {
-                interface.backlog.begin(id, now, packets.drain(sent..));
-            }
-            packets.clear();
+            drop(unsent);
         }
         self.outbox.packets = packets;
     }
@@ -135,9 +131,9 @@ impl Driver {
         let (owner, waiting) = loop {
             let Some(interface) = self.interfaces.get_mut(link) else { return false };
             let Some(packet) = interface.backlog.pop() else { break interface.backlog.end() };
-            if self.send_tcp(link, &packet) == Sent::Refused {
+            if let Some(rest) = self.send_tcp(link, &packet) {
                 if let Some(interface) = self.interfaces.get_mut(link) {
-                    interface.backlog.put_back(packet);
+                    interface.backlog.put_back(rest);
                 }
                 // Asked again at once, it takes back its word or sends on.
                 return true;
@@ -154,7 +150,7 @@ impl Driver {
 
     /// Sends what the endpoint itself has to send, up to the budget. Says whether there is more.
     pub(super) fn send_for_endpoint(&mut self, now: Instant) -> bool {
-        for _ in 0..PACKETS_MAX {
+        for _ in 0..SEGMENTS_MAX {
             // A reset whose code panicked is gone, and the next one is for the next turn.
             let polled = self.guarded(|endpoint| endpoint.poll_transmit(now));
             let Some((link, packet)) = polled.flatten() else { break };
@@ -169,7 +165,7 @@ impl Driver {
             return self.loop_back(packet);
         }
         let is_full = self.interfaces.get_mut(link).is_none_or(|link| link.backlog.is_full());
-        if is_full || self.send_tcp(link, &packet) == Sent::Refused {
+        if is_full || self.send_tcp(link, &packet).is_some() {
             self.counters.replies_dropped.add(1);
         }
     }
@@ -183,68 +179,60 @@ impl Driver {
         }
     }
 
-    fn send_tcp(&mut self, link: LinkId, packet: &TcpPacket) -> Sent {
-        let Some(interface) = self.interfaces.get_mut(link).filter(|link| link.is_up()) else {
-            return Sent::Gone;
-        };
-        let outgoing = Outgoing::tcp(packet, &mut self.scratch);
-        match interface.device.try_send(outgoing) {
-            Ok(()) => {
-                trace!("out {packet}");
-                self.counters.packets_out.add(1);
-                self.counters.octets_out.add(packet.len() as u64);
-                Sent::Gone
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.counters.device_full.add(1);
-                interface.backlog.set_full();
-                Sent::Refused
-            }
-            Err(error) => {
-                trace!(%error, "lost {packet}");
-                self.counters.send_errors.add(1);
-                Sent::Gone
+    /// Sends a packet, a super-segment segment by segment. Returns what a full device did not take:
+    /// the rest of it, or all of it.
+    fn send_tcp(&mut self, link: LinkId, packet: &TcpPacket) -> Option<TcpPacket> {
+        let interface = self.interfaces.get_mut(link).filter(|link| link.is_up())?;
+        trace!("out {packet}");
+        for segment in packet.cut_up() {
+            match interface.device.try_send(Outgoing::tcp(segment, &mut self.scratch)) {
+                Ok(()) => {
+                    self.counters.packets_out.add(1);
+                    self.counters.octets_out.add(segment.packet_len() as u64);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.counters.device_full.add(1);
+                    interface.backlog.set_full();
+                    return Some(packet.from_cut_on(segment).to_packet());
+                }
+                Err(error) => {
+                    trace!(%error, "lost {}", segment.to_packet());
+                    self.counters.send_errors.add(1);
+                }
             }
         }
+        None
     }
 }
 
 /// What is left of a turn.
 struct Budget {
     visits: usize,
-    packets: usize,
+    segments: usize,
 }
 
 impl Budget {
     /// Each of the `ready` connections once, within bounds.
     fn of_a_turn(ready: usize) -> Self {
-        Self { visits: ready.min(VISITS_MAX), packets: PACKETS_A_TURN_MAX }
+        Self { visits: ready.min(VISITS_MAX), segments: SEGMENTS_A_TURN_MAX }
     }
 
     fn is_left(&self) -> bool {
-        self.visits > 0 && self.packets > 0
+        self.visits > 0 && self.segments > 0
     }
 
-    /// One visit was made, and this many packets were sent.
-    fn spend(&mut self, packets: usize) {
+    /// One visit was made, and this many segments were sent.
+    fn spend(&mut self, segments: usize) {
         self.visits = self.visits.saturating_sub(1);
-        self.packets = self.packets.saturating_sub(packets);
+        self.segments = self.segments.saturating_sub(segments);
     }
 }
 
-/// What became of a packet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Sent {
-    /// The device took it, or it is lost.
-    Gone,
-    /// The device is full.
-    Refused,
-}
-
-/// Packets that one connection may send in a visit; then others come first.
-const PACKETS_MAX: usize = 32;
-/// Packets sent in a turn, give or take a visit: about half a millisecond of system calls.
-const PACKETS_A_TURN_MAX: usize = 256;
+/// Segments that one connection may send in a visit, give or take a super-segment, of which these
+/// are two at an MTU of 1500; then others come first.
+const SEGMENTS_MAX: usize = 90;
+/// Segments sent in a turn, give or take a visit: about half a millisecond of system calls.
+const SEGMENTS_A_TURN_MAX: usize = 256;
 /// Connections visited in a turn.
 const VISITS_MAX: usize = 256;
 /// Packets of the stack to itself that wait.

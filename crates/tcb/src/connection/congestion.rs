@@ -170,9 +170,10 @@ impl Connection {
     }
 
     /// What may leave in one packet: no more than a quantum of the pacing (PACE-3), and a segment
-    /// if that is to say CWR (ECN-13).
+    /// if that is to say CWR (ECN-13), or where urgent text ends: devices that cut super-segments
+    /// leave the urgent field as it is.
     pub(super) fn paced(&self, limits: TransmitLimits) -> TransmitLimits {
-        if limits == TransmitLimits::SINGLE || self.is_cwr_due() {
+        if limits == TransmitLimits::SINGLE || self.is_cwr_due() || self.snd.up.is_some() {
             return TransmitLimits::SINGLE;
         }
         let Some(rate) = self.pacing_rate() else { return limits };

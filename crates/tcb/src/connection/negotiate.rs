@@ -36,7 +36,7 @@ impl Negotiated {
     pub(crate) fn from_syn(ours: &Offer, peer: &Options, is_ipv6: bool) -> Self {
         let unknown = Self::unknown(is_ipv6);
         Self {
-            send_mss: peer.mss.unwrap_or(unknown.send_mss).max(mtu::SEND_MSS_MIN),
+            send_mss: peer.mss.unwrap_or(unknown.send_mss).max(mtu::SEND_MSS_MIN).min(ours.mss_max),
             // A shift above 14 is used as 14 (RFC 7323 §2.3, WS-6).
             snd_shift: peer.window_scale.filter(|_| ours.rcv_shift.is_some()).map(|s| s.min(14)),
             timestamps: ours.timestamps && peer.timestamps.is_some(),
@@ -60,6 +60,8 @@ pub(crate) struct Offer {
     pub(crate) window: u16,
     /// Rcv.Wind.Shift, if window scaling is offered.
     pub(crate) rcv_shift: Option<u8>,
+    /// The largest MSS to advertise and to use.
+    mss_max: u16,
     timestamps: bool,
     sack: bool,
     /// Whether, and how, ECN is agreed to.
@@ -72,6 +74,7 @@ impl Offer {
         Self {
             window: u16::try_from(config.receive_buffer.initial()).unwrap_or(u16::MAX),
             rcv_shift: config.window_scaling.then(|| shift_for(config.receive_buffer.max())),
+            mss_max: config.mss_max.unwrap_or(u16::MAX),
             timestamps: config.timestamps,
             sack: config.sack,
             ecn: EcnTerms::of(config),
@@ -82,7 +85,7 @@ impl Offer {
 /// The options of the SYN of an active open: everything that is offered.
 pub(crate) fn offer(offer: &Offer, mss: u16, timestamps: impl FnOnce() -> Timestamps) -> Options {
     Options {
-        mss: Some(mss),
+        mss: Some(mss.min(offer.mss_max)),
         window_scale: offer.rcv_shift,
         sack_permitted: offer.sack,
         timestamps: offer.timestamps.then(timestamps),
@@ -100,7 +103,7 @@ pub(crate) fn answer(
     timestamps: impl FnOnce() -> Timestamps,
 ) -> Options {
     Options {
-        mss: Some(mss),
+        mss: Some(mss.min(offer.mss_max)),
         window_scale: offer.rcv_shift.filter(|_| negotiated.snd_shift.is_some()),
         sack_permitted: negotiated.sack,
         timestamps: negotiated.timestamps.then(timestamps),
@@ -141,6 +144,19 @@ mod tests {
             let ours = Offer::of(&ConnectionConfig::default());
             let negotiated = Negotiated::from_syn(&ours, &options, false);
             assert_eq!(negotiated.snd_shift, Some(shift.min(14)));
+        }
+    }
+
+    #[test]
+    fn must_14_and_must_16_a_limit_of_the_application_holds_both_ways() {
+        let config = ConnectionConfig { mss_max: Some(1_100), ..ConnectionConfig::default() };
+        let ours = Offer::of(&config);
+        assert_eq!(offer(&ours, 1_460, Timestamps::default).mss, Some(1_100));
+        for (peer, send_mss) in [(Some(1_460), 1_100), (Some(900), 900), (None, 536)] {
+            let options = Options { mss: peer, ..syn() };
+            let negotiated = Negotiated::from_syn(&ours, &options, false);
+            assert_eq!(negotiated.send_mss, send_mss);
+            assert_eq!(answer(&negotiated, &ours, 1_460, Timestamps::default).mss, Some(1_100));
         }
     }
 

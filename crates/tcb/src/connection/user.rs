@@ -50,7 +50,8 @@ pub(super) struct UserSide {
 
 impl Connection {
     /// SEND: queues a copy of as much of `data` as there is room for, and returns how much that
-    /// was. It never waits for an ACK (API-5).
+    /// was. It never waits for an ACK (API-5). An empty one with [`Push::Now`] ends what
+    /// [`Push::More`] began.
     ///
     /// # Errors
     /// [`WriteError::Blocked`] when there is no room; [`WriteError::Closing`] after
@@ -311,13 +312,22 @@ impl Connection {
             out_of_order: self.reassembly.len(),
             urgent_left: self.urgent_left(),
             mss: self.smss(),
+            advertised_mss: self.advertised_mss().min(self.config.mss_max.unwrap_or(u16::MAX)),
+            received_segment_max: self.acks.segment_max(),
             congestion: self.congestion.name(),
             cwnd: self.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             pacing_rate: self.pacing_rate(),
             pipe: self.recovery.in_flight(),
+            recovery: self.recovery.phase(),
+            lost: self.recovery.lost(),
+            sacked: self.recovery.sacked(),
+            retransmitted: self.recovery.retransmitted(),
+            backoff: self.recovery.timeouts(),
+            window_probes: u32::from(self.waiting.probes),
             srtt: self.recovery.srtt(),
             rttvar: self.recovery.rttvar(),
+            min_rtt: self.recovery.min_rtt(),
             rto: self.recovery.rto(self.rto_bounds()),
             window_scale: scale,
             timestamps: self.negotiated.timestamps,
@@ -390,10 +400,14 @@ impl Connection {
     }
 
     fn written(&mut self, now: Instant, taken: usize, push: Push) {
+        if taken == 0 && push != Push::Now {
+            return;
+        }
+        // An empty write lets go what a cork holds, and is nothing else.
+        self.hold.on_written(push);
         if taken == 0 {
             return;
         }
-        self.hold.on_written(push);
         if push == Push::Urgent {
             // SM-SEND-4: the number after the last octet of this SEND (MUST-62). A closed window
             // does not keep the news from the peer: an ACK carries it (URG-8).

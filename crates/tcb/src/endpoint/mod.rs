@@ -156,6 +156,14 @@ impl Endpoint {
         self.listeners.on(id)
     }
 
+    /// Changes the configuration of a listener: of its bounds at once, of its connections for SYNs
+    /// that come from now on. A stale name changes nothing.
+    pub fn configure_listener(&mut self, id: ListenerId, change: impl FnOnce(&mut ListenerConfig)) {
+        if let Some(listener) = self.listeners.get_mut(id) {
+            listener.configure(change);
+        }
+    }
+
     /// CLOSE in LISTEN: the name is gone; half-open handshakes are aborted, and their peers told as
     /// far as the limit of resets allows. What was accepted and not yet taken is the caller's to
     /// abort.

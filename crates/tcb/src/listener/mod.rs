@@ -78,6 +78,14 @@ impl Listener {
         &self.connection
     }
 
+    /// Changes what is configured.
+    pub(crate) fn configure(&mut self, change: impl FnOnce(&mut ListenerConfig)) {
+        change(&mut self.config);
+        if let Some(connection) = &self.config.connection {
+            self.connection = ConnectionConfig::clamped(Arc::clone(connection));
+        }
+    }
+
     /// How often a SYN-ACK is sent again.
     pub(crate) fn retries_max(&self) -> u8 {
         self.config.syn_ack_retries_max

@@ -11,6 +11,7 @@ use super::rack::RackMark;
 use super::undo::Undo;
 use super::{Detector, LossRecovery};
 use crate::congestion::CongestionSignal;
+use crate::info::RecoveryPhase;
 
 /// The episode that sending is in.
 #[derive(Clone, Debug)]
@@ -45,8 +46,6 @@ pub(super) struct TimeoutRecovery {
     pub(super) frto: Frto,
     /// What RACK knew before it.
     pub(super) rack: RackMark,
-    /// Whether the peer was seen to drop what it had reported by SACK.
-    pub(super) has_reneged: bool,
 }
 
 /// How a fast recovery began. Units: octets.
@@ -85,6 +84,16 @@ impl Episode {
 }
 
 impl LossRecovery {
+    /// What is being repaired, or slowed down.
+    pub(crate) fn phase(&self) -> RecoveryPhase {
+        match &self.episode {
+            Episode::Fast(_) => RecoveryPhase::Fast,
+            Episode::Timeout(_) => RecoveryPhase::Timeout,
+            Episode::Open if self.marked.is_some() => RecoveryPhase::Marked,
+            Episode::Open => RecoveryPhase::None,
+        }
+    }
+
     /// Whether fast recovery is under way.
     pub(crate) fn is_in_fast_recovery(&self) -> bool {
         self.episode.is_fast()

@@ -37,7 +37,6 @@ pub(crate) use mark_reduction::Marked;
 use min_rtt::MinRtt;
 use prr::Prr;
 use rack::Rack;
-use record::Fate;
 pub(crate) use record::Sent;
 use rto::Backoff;
 pub(crate) use rto::RtoBounds;
@@ -239,25 +238,19 @@ impl LossRecovery {
         self.sent.rate.is_app_limited()
     }
 
-    /// Before when the retransmission timer need not expire: one RTO after what is at SND.UNA was
-    /// sent last, if it is in flight.
-    ///
-    /// Without SACK it may: recovery from many losses ends in a timeout (RFC 6582 §4, NR-5).
-    ///
-    /// Source: RFC 6298 §5 (RTO-11); RFC 6675 §6.
-    pub(crate) fn earliest_timeout(&self, bounds: RtoBounds) -> Option<Instant> {
-        match self.detector {
-            Detector::Duplicates(_) => None,
-            Detector::Rack { .. } => {
-                let first = self.sent.first().filter(|first| first.fate == Fate::InFlight)?;
-                Some(first.sent_at + self.rto(bounds))
-            }
-        }
-    }
-
     /// Octets that are to be sent again.
     pub(crate) fn lost(&self) -> u32 {
         self.sent.lost()
+    }
+
+    /// Octets that SACK reported.
+    pub(crate) fn sacked(&self) -> u32 {
+        self.sent.sacked()
+    }
+
+    /// Octets that were sent again and are in flight.
+    pub(crate) fn retransmitted(&self) -> u32 {
+        self.sent.retransmitted()
     }
 
     /// How many ranges what was sent is remembered in.

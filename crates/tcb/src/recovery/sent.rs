@@ -101,6 +101,13 @@ impl SentQueue {
         self.totals.lost
     }
 
+    /// Octets that were sent again and are in flight. Walks the queue.
+    pub(crate) fn retransmitted(&self) -> u32 {
+        let again =
+            |record: &&SentRecord| record.fate == Fate::InFlight && record.again != Again::No;
+        self.keys().map(|key| self.record(key)).filter(again).map(|it| it.range.len()).sum()
+    }
+
     /// The record of SND.UNA.
     pub(crate) fn first(&self) -> Option<&SentRecord> {
         self.order.front().map(|place| self.record(place.key))

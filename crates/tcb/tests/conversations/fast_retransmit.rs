@@ -1,6 +1,7 @@
 //! Loss without SACK: duplicate ACKs (CC-13 to CC-19), Limited Transmit (LT-*), NewReno (NR-*).
 //! Ten or twelve segments of 1000 are in flight; the far end repeats an ACK and then goes on.
 
+use synack_tcb::RecoveryPhase;
 use synack_tcb::congestion::NewReno;
 use synack_wire::{Flags, TcpPacket};
 
@@ -46,6 +47,21 @@ fn cc_13_the_third_duplicate_sends_the_first_segment_again() {
     assert_eq!(c.info().counters.recoveries, 1);
     // And once only.
     duplicates(&mut c, 6);
+}
+
+#[test]
+fn api_7_the_status_tells_what_is_repaired_and_how_far() {
+    let mut c = ten_in_flight();
+    let info = c.info();
+    assert_eq!((info.recovery, info.lost, info.retransmitted), (RecoveryPhase::None, 0, 0));
+    duplicates(&mut c, 2);
+    c.receive(c.template());
+    c.expect(&["[.] 1:1001 ack 1"]);
+    let info = c.info();
+    assert_eq!((info.recovery, info.lost, info.retransmitted), (RecoveryPhase::Fast, 0, 1_000));
+    assert_eq!((info.advertised_mss, info.backoff), (1_460, 0));
+    c.run(300);
+    assert_eq!((c.info().recovery, c.info().backoff), (RecoveryPhase::Timeout, 1));
 }
 
 #[test]

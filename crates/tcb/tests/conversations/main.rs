@@ -21,7 +21,6 @@ mod patience;
 mod paws;
 mod rack;
 mod reduction;
-mod reneging;
 mod retransmission_timer;
 mod segment_size;
 mod selective_receiver;

@@ -107,6 +107,17 @@ fn nagle_5_a_cork_holds_a_partial_segment_for_200_ms() {
 }
 
 #[test]
+fn nagle_5_an_empty_write_ends_the_cork() {
+    let mut c = Setup::default().open();
+    c.write_with(100, Push::More);
+    c.run(10);
+    c.write_with(0, Push::More);
+    c.expect(&[]);
+    c.write_with(0, Push::Now);
+    c.expect(&["[P.] 1:101 ack 1"]);
+}
+
+#[test]
 fn sws_2_shld_28_full_segments_leave_as_long_as_the_window_takes_them() {
     let mut c = Setup { window: 2_500, ..Setup::default() }.open();
     c.write(10_000);

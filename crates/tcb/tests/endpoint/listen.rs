@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use synack_tcb::{
-    DropReason, EndpointConfig, LinkAddress, LinkId, ListenError, ListenOn, ListenerConfig, State,
-    SynCookies,
+    ConnectionConfig, DropReason, EndpointConfig, LinkAddress, LinkId, ListenError, ListenOn,
+    ListenerConfig, State, SynCookies,
 };
 use synack_wire::{Flags, Options};
 
@@ -303,4 +303,20 @@ fn attack_a9_illegal_sources_draw_nothing() {
         host.silent();
     }
     assert_eq!(host.endpoint.half_open(), 0);
+}
+
+#[test]
+fn a_listener_is_configured_anew_for_the_syns_that_follow() {
+    let mut host = Host::new("10.0.0.2");
+    let listener = host.listen(80);
+    let peer = Peer::new("10.0.0.1:4000", "10.0.0.2:80");
+    let mss_of_answer = |host: &mut Host, peer: &Peer| {
+        assert_eq!(host.receive(peer.syn(100)), Received::Replied);
+        host.sent().first().and_then(|answer| answer.segment.options.mss)
+    };
+    assert_eq!(mss_of_answer(&mut host, &peer), Some(1_460));
+    let connection = ConnectionConfig { mss_max: Some(1_100), ..ConnectionConfig::default() };
+    let change = |config: &mut ListenerConfig| config.connection = Some(connection.into());
+    host.endpoint.configure_listener(listener, change);
+    assert_eq!(mss_of_answer(&mut host, &peer.with_port(4_001)), Some(1_100));
 }

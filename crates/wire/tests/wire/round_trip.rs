@@ -120,3 +120,67 @@ fn a_super_segment_is_emitted_up_to_the_longest_packet_and_no_further() {
         assert_eq!(packet.to_bytes(), Err(EmitError::PacketLength));
     }
 }
+
+/// A super-segment of three segments with everything set that not all of them have.
+fn whole(mut packet: TcpPacket) -> TcpPacket {
+    packet.segment_size = std::num::NonZeroU16::new(1448);
+    packet.segment.control = Flags::FIN | Flags::PSH | Flags::CWR;
+    packet.segment.urgent = Some(2000);
+    packet.segment.payload = text((0..2_000).map(|n| n as u8).collect());
+    packet.segment.payload.try_push((0..2_000).map(|n| (n * 7) as u8).collect()).unwrap();
+    packet
+}
+
+#[test]
+fn what_is_cut_up_is_what_its_segments_would_be_alone() {
+    for packet in both().map(whole) {
+        let (mut texts, mut ends) = (Vec::new(), packet.segment.seq);
+        for cut in packet.cut_up() {
+            let mut buffer = vec![0; cut.packet_len()];
+            assert_eq!(emit_contiguous(cut, &mut buffer), Ok(buffer.len()));
+            assert_eq!(buffer, octets(&cut.to_packet()));
+            let Ok(Parsed::Tcp { packet: read, option_fault: None }) = read(&buffer) else {
+                panic!("{} does not parse", cut.to_packet());
+            };
+            assert_eq!(read, cut.to_packet());
+            assert_eq!((read.segment.seq, &read.segment.options), (ends, &packet.segment.options));
+            ends += read.segment.payload.len();
+            texts.push(read.segment);
+        }
+        let lens: Vec<_> = texts.iter().map(|segment| segment.payload.len()).collect();
+        assert_eq!(lens, [1448, 1448, 1104]);
+        // ACCECN-9: whatever else a flag means, every segment has it; FIN and PSH end the whole.
+        let controls: Vec<_> = texts.iter().map(|segment| segment.control).collect();
+        let last = Flags::FIN | Flags::PSH | Flags::CWR;
+        assert_eq!(controls, [Flags::CWR, Flags::CWR, last]);
+        // MUST-62: counted from each one's own number, until it lies behind.
+        let urgent: Vec<_> = texts.iter().map(|segment| segment.urgent).collect();
+        assert_eq!(urgent, [Some(2000), Some(2000 - 1448), None]);
+        let all: Vec<_> = texts.iter().flat_map(|segment| segment.payload.to_vec()).collect();
+        assert_eq!(all, packet.segment.payload.to_vec());
+    }
+}
+
+#[test]
+fn what_is_left_of_a_super_segment_is_cut_up_as_it_would_have_been() {
+    for packet in both().map(whole) {
+        let cuts: Vec<_> = packet.cut_up().collect();
+        for (nth, cut) in cuts.iter().enumerate() {
+            let rest = packet.from_cut_on(*cut).to_packet();
+            let expected: Vec<_> = cuts[nth..].iter().map(|cut| octets(&cut.to_packet())).collect();
+            let again: Vec<_> = rest.cut_up().map(|cut| octets(&cut.to_packet())).collect();
+            assert_eq!(again, expected);
+        }
+    }
+}
+
+#[test]
+fn a_packet_that_is_no_super_segment_is_cut_into_itself() {
+    for mut packet in both() {
+        for payload in [text(vec![1; 10]), Payload::new()] {
+            packet.segment.payload = payload;
+            let cuts: Vec<_> = packet.cut_up().map(Cut::to_packet).collect();
+            assert_eq!(cuts, [packet.clone()]);
+        }
+    }
+}

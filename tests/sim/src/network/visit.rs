@@ -4,12 +4,12 @@
 use core::time::Duration;
 
 use synack_tcb::{ConnectionConfig, EndpointEvent, KeepAlive, TransmitLimits};
+use synack_wire::Cut;
 
 use super::Network;
 use crate::device::Waiting;
 use crate::host::HostId;
 use crate::oracle::Cause;
-use crate::segments::cut;
 use crate::violation::{Invariant, Violation, ensure};
 use crate::wire_tap::octets_of;
 
@@ -156,7 +156,7 @@ impl Network {
                 format!("wants_transmit() denied that there is {packet}")
             })?;
             let id = Some(slot.id);
-            for packet in cut(packet) {
+            for packet in packet.cut_up().map(Cut::to_packet) {
                 let octets = octets_of(&packet, mtu)?;
                 self.emit(host, Waiting { id, packet, octets })?;
             }

@@ -100,7 +100,17 @@ impl Host {
         let socket = self.descriptors.get_mut(fd)?;
         let keep_alive = &mut socket.options.keep_alive;
         match option {
-            libc::TCP_NODELAY => self.change(fd, |config| config.nodelay = value != 0),
+            libc::TCP_NODELAY => {
+                self.change(fd, |config| config.nodelay = value != 0)?;
+                if value != 0 { self.push(fd) } else { Ok(()) }
+            }
+            libc::TCP_MAXSEG => match u16::try_from(value) {
+                Ok(mss @ (0 | MSS_MIN..=MSS_MAX)) => {
+                    let mss_max = (mss > 0).then_some(mss);
+                    self.change(fd, |config| config.mss_max = mss_max)
+                }
+                Ok(_) | Err(_) => fails(libc::EINVAL),
+            },
             libc::TCP_QUICKACK => self.change(fd, |config| config.quick_ack = value != 0),
             libc::TCP_CORK => self.cork(fd, value != 0),
             libc::TCP_KEEPIDLE => {
@@ -136,7 +146,11 @@ impl Host {
         option: i32,
         value: &[u8],
     ) -> Result<(), Fault> {
-        let number = number(value)?;
+        // Linux takes an octet for most of them too.
+        let number = match value {
+            &[octet] => i32::from(octet),
+            _ => number(value)?,
+        };
         let octet = u8::try_from(number).unwrap_or(u8::MAX);
         match (level, option) {
             (libc::IPPROTO_IP, libc::IP_TOS) | (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
@@ -159,6 +173,11 @@ impl Host {
         let now = self.instant();
         let (socket, id) = self.connected(fd)?;
         change(Arc::make_mut(&mut socket.options.config));
+        if let Role::Listening { id, .. } = socket.role {
+            let connection = Arc::clone(&socket.options.config);
+            self.endpoint.configure_listener(id, |config| config.connection = Some(connection));
+            return Ok(());
+        }
         if let Some(connection) = id.and_then(|id| self.connection_mut(id)) {
             connection.configure(now, change);
             self.drain();
@@ -181,11 +200,16 @@ impl Host {
 
     /// `TCP_CORK`: once it is off, what was held back leaves.
     fn cork(&mut self, fd: Descriptor, is_corked: bool) -> Result<(), Fault> {
+        self.descriptors.get_mut(fd)?.options.is_corked = is_corked;
+        if is_corked { Ok(()) } else { self.push(fd) }
+    }
+
+    /// What a cork holds back leaves.
+    fn push(&mut self, fd: Descriptor) -> Result<(), Fault> {
         let now = self.instant();
-        let (socket, id) = self.connected(fd)?;
-        socket.options.is_corked = is_corked;
-        if !is_corked && let Some(connection) = id.and_then(|id| self.connection_mut(id)) {
-            // Nothing more is written; that it pushes what was is all that is wanted.
+        let (_, id) = self.connected(fd)?;
+        if let Some(connection) = id.and_then(|id| self.connection_mut(id)) {
+            // Nothing is written, so that it cannot fail in a way that matters.
             let _ = connection.write(now, &[], synack_tcb::Push::Now);
             self.drain();
         }
@@ -202,7 +226,10 @@ impl Host {
             libc::TCP_NODELAY => of_number(i32::from(config.nodelay)),
             libc::TCP_QUICKACK => of_number(i32::from(config.quick_ack)),
             libc::TCP_CORK => of_number(i32::from(options.is_corked)),
-            libc::TCP_MAXSEG => of_count(info.map_or(MSS_DEFAULT, |info| info.mss as usize)),
+            libc::TCP_MAXSEG => {
+                let unconnected = config.mss_max.map_or(MSS_DEFAULT, usize::from);
+                of_count(info.map_or(unconnected, |info| info.mss as usize))
+            }
             libc::TCP_KEEPIDLE => whole_seconds(options.keep_alive.idle),
             libc::TCP_KEEPINTVL => whole_seconds(options.keep_alive.interval),
             libc::TCP_KEEPCNT => of_count(options.keep_alive.probes_max as usize),
@@ -267,6 +294,9 @@ const RCVBUF_MIN: usize = 2_304;
 const SNDBUF_MIN: usize = 4_608;
 /// What `TCP_MAXSEG` says before there is a connection (RFC 9293 §3.7.1, MUST-15). Units: octets.
 const MSS_DEFAULT: usize = 536;
+/// What Linux takes for it. Units: octets.
+const MSS_MIN: u16 = 88;
+const MSS_MAX: u16 = 32_767;
 /// `TCP_CA_NAME_MAX`. Units: octets.
 const CONGESTION_NAME_LEN: usize = 16;
 /// `union tcp_cc_info`: nothing of it is told. Units: octets.

@@ -6,14 +6,14 @@ mod traffic;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::segmentation::Bursts;
+use crate::settings::Settings;
+use crate::socket::Descriptors;
 use bytes::Bytes;
 use ipnet::IpNet;
 use synack_tcb::{
     Connection, ConnectionId, Endpoint, EndpointConfig, Instant, LinkAddress, LinkId,
 };
-
-use crate::settings::Settings;
-use crate::socket::Descriptors;
 
 /// A host.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct Host {
 #[derive(Debug)]
 struct Live {
     connection: Box<Connection>,
+    bursts: Bursts,
     /// The endpoint has forgotten it.
     is_released: bool,
     /// No descriptor leads to it.
@@ -83,7 +84,8 @@ impl Host {
 
     /// Takes a connection in.
     pub(crate) fn insert(&mut self, id: ConnectionId, connection: Box<Connection>) {
-        let live = Live { connection, is_released: false, is_detached: false };
+        let live =
+            Live { connection, bursts: Bursts::default(), is_released: false, is_detached: false };
         self.connections.insert(id, live);
     }
 

@@ -6,7 +6,7 @@ use synack_wire::{ChecksumTrust, Parsed, TcpPacket, parse};
 
 use super::{Host, LINK, Sent};
 use crate::errno::Errno;
-use crate::segmentation::{LIMITS, segments_of};
+use crate::segmentation::{LIMITS, burst_len, segments_of};
 use crate::socket::Role;
 
 impl Host {
@@ -59,15 +59,19 @@ impl Host {
         let now = self.instant();
         let mut packets = Vec::new();
         let mut errors = Vec::new();
-        let Self { connections, endpoint, .. } = self;
+        let Self { connections, endpoint, settings, .. } = self;
         for (id, live) in connections.iter_mut() {
             let connection = &mut live.connection;
             while let Some(event) = connection.poll_endpoint_event() {
                 endpoint.handle_event(now, *id, event);
             }
+            let mut burst = Vec::new();
             while let Some(packet) = connection.poll_transmit(now, LIMITS) {
-                packets.push(packet);
+                burst.extend(segments_of(packet));
             }
+            let burst_len = burst_len(&connection.info(), settings.burst_min);
+            live.bursts.mark(&mut burst, burst_len);
+            packets.extend(burst);
             while let Some(event) = connection.poll_endpoint_event() {
                 endpoint.handle_event(now, *id, event);
             }
@@ -101,10 +105,8 @@ impl Host {
     }
 
     fn send_packet(&mut self, packet: TcpPacket) {
-        for segment in segments_of(packet) {
-            let octets = segment.to_bytes().expect("the state machine builds packets that fit");
-            self.send(octets);
-        }
+        let octets = packet.to_bytes().expect("the state machine builds packets that fit");
+        self.send(octets);
     }
 
     fn send(&mut self, octets: Bytes) {
