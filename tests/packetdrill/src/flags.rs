@@ -22,7 +22,7 @@ impl Flags {
     /// A sentence about the pair that means nothing.
     pub(crate) fn parse(flags: &str) -> Result<Self, String> {
         let mut parsed =
-            Self { addresses: Vec::new(), mtu: 1_500, settings: scripted_settings(), file: None };
+            Self { addresses: Vec::new(), mtu: 1_500, settings: Settings::scripted(), file: None };
         for pair in flags.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
             let complaint = |why: &str| format!("flag `{pair}`: {why}");
             let (name, value) = pair.split_once('=').ok_or_else(|| complaint("no `=` in it"))?;
@@ -63,19 +63,6 @@ pub(crate) fn read_settings(file: &Path, settings: &mut Settings) {
             eprintln!("synack: setting `{}`: `{}` means nothing", name.trim(), value.trim());
         }
     }
-}
-
-/// The settings that published scripts were written for: large buffers, no ECN.
-fn scripted_settings() -> Settings {
-    let mut settings = Settings::default();
-    for (name, value) in [
-        ("tcp_rmem", "4096 540000 15728640"),
-        ("tcp_wmem", "4096 262144 4194304"),
-        ("tcp_ecn", "0"),
-    ] {
-        settings.set(name, value).expect("the constants are settings");
-    }
-    settings
 }
 
 /// The addresses packetdrill gives to its device by default and in its suites.

@@ -30,6 +30,7 @@ mod calls;
 mod errno;
 mod host;
 mod readiness;
+pub mod script;
 mod segmentation;
 mod settings;
 mod socket;

@@ -66,6 +66,20 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The settings that published scripts were written for: buffers that give a window scale of 8,
+    /// and no ECN.
+    pub fn scripted() -> Self {
+        let mut settings = Self::default();
+        for (name, value) in [
+            ("tcp_rmem", "4096 540000 15728640"),
+            ("tcp_wmem", "4096 262144 4194304"),
+            ("tcp_ecn", "0"),
+        ] {
+            settings.set(name, value).expect("the constants are settings");
+        }
+        settings
+    }
+
     /// Sets one value.
     ///
     /// # Errors
@@ -107,7 +121,11 @@ impl Settings {
             "tcp_min_tso_segs" => self.burst_min = number(value)?,
             "tcp_keepalive_probes" => self.keep_alive.probes_max = number(value)?,
             "quick_acks" => connection.quick_acks = number(value)?,
-            "max_tw_buckets" | "tcp_max_tw_buckets" => self.endpoint.time_wait_max = number(value)?,
+            "tcp_max_tw_buckets" => self.endpoint.time_wait_max = number(value)?,
+            // SYNs always back off here; RFC 1337 is kept unless told otherwise.
+            "tcp_syn_linear_timeouts" if value == "0" => {}
+            "tcp_rfc1337" => self.endpoint.reset_ends_time_wait = number::<u8>(value)? == 0,
+            "tcp_syn_linear_timeouts" => return Err(SettingError::Value),
             _ => return Err(SettingError::Unknown),
         }
         Ok(())
