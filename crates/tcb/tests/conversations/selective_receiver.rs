@@ -188,6 +188,9 @@ fn dsack_2_a_segment_that_is_new_in_part_reports_the_first_part_that_is_not() {
     arrives(&mut c, (2_501, 3_001), "[.] 1 ack 1 sack 2501:3001 501:2001");
     arrives(&mut c, (1_801, 3_201), "[.] 1 ack 1 sack 1801:2001 501:3201");
     arrives(&mut c, (1, 701), "[.] 1 ack 3201 sack 501:701");
+    // Below what is acknowledged, and again above a gap: the first.
+    arrives(&mut c, (3_301, 3_401), "[.] 1 ack 3201 sack 3301:3401");
+    arrives(&mut c, (3_101, 3_501), "[.] 1 ack 3501 sack 3101:3201");
 }
 
 #[test]

@@ -34,7 +34,7 @@ impl Connection {
             return Err(DropReason::TextAfterClose);
         }
         if arrival.seg.seq == self.rcv.nxt {
-            self.take_in_order(&mut arrival.seg.payload, arrival.segments);
+            self.take_in_order(arrival);
             self.time_text(now, arrival, payload_len);
             return Ok(());
         }
@@ -42,7 +42,8 @@ impl Connection {
     }
 
     /// SM-TEXT-1, SM-TEXT-3: appends, then everything that became contiguous.
-    fn take_in_order(&mut self, payload: &mut Payload, segments: u32) {
+    fn take_in_order(&mut self, arrival: &mut Arrival<'_>) {
+        let (payload, segments) = (&mut arrival.seg.payload, arrival.segments);
         if payload.is_empty() {
             return;
         }
@@ -55,7 +56,8 @@ impl Connection {
             self.advance(len);
         } else {
             // Through reassembly, where the octets that came first stay.
-            self.fill_gap(core::mem::take(payload));
+            let payload = core::mem::take(payload);
+            self.fill_gap(arrival, payload);
             self.acks.owe_now();
         }
         self.acks.on_text(len, segments);
@@ -65,12 +67,15 @@ impl Connection {
         self.events |= Events::READABLE;
     }
 
-    fn fill_gap(&mut self, payload: Payload) {
+    fn fill_gap(&mut self, arrival: &Arrival<'_>, payload: Payload) {
         let place = Place { seq: self.rcv.nxt, nxt: self.rcv.nxt, offset: self.received };
         let inserted = self.reassembly.insert(place, payload.clone(), self.config.copy_below);
         match inserted {
-            Inserted::New { held: Some(held), .. } => self.sack_report.on_duplicate(held),
-            Inserted::New { held: None, .. } | Inserted::Duplicate(_) => {}
+            // RFC 2883 §4.2: one part is reported, the first; what lay below RCV.NXT was.
+            Inserted::New { held: Some(held), .. } if arrival.seq == arrival.seg.seq => {
+                self.sack_report.on_duplicate(held);
+            }
+            Inserted::New { .. } | Inserted::Duplicate(_) => {}
             Inserted::Full => {
                 // What is in order is taken however many ranges wait (robustness C2).
                 for slice in payload {
