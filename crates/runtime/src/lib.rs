@@ -88,7 +88,7 @@ pub use stack::{Stack, StackBuilder};
 pub use stream::TcpStream;
 pub use synack_tcb::{
     BufferSize, CloseReason, ConnectError, ConnectionConfig, ConnectionInfo, DropReason, EcnPolicy,
-    EndpointConfig, EndpointCounters, KeepAlive, ListenError, ListenOn, ListenerConfig, Nagle,
-    ReadError, SoftError, State, SynCookies, WriteError,
+    EndpointConfig, EndpointCounters, KeepAlive, ListenError, ListenOn, ListenerConfig, MtuProbing,
+    Nagle, ReadError, SoftError, State, SynCookies, WriteError,
 };
 pub use synack_wire::{ChecksumTrust, OptionFault, ParseError};

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use synack_tcb::{ConnectionConfig, KeepAlive};
+use synack_tcb::{ConnectionConfig, KeepAlive, MtuProbing};
 
 use crate::congestion::CongestionFactory;
 use crate::stream::TcpStream;
@@ -127,6 +127,18 @@ impl TcpStream {
     /// does not show.
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
         self.configure(|config| config.receive_buffer = (size as usize).into())
+    }
+
+    /// What is done, beside believing routers, to find out what packets the path takes.
+    pub fn mtu_probing(&self) -> io::Result<MtuProbing> {
+        self.option(|config| config.mtu_probing)
+    }
+
+    /// Chooses what is done, beside believing routers, to find out what packets the path takes, as
+    /// the kernel's `tcp_mtu_probing` does for all connections (RFC 4821). What it has come to,
+    /// [`info`](Self::info) says.
+    pub fn set_mtu_probing(&self, mtu_probing: MtuProbing) -> io::Result<()> {
+        self.configure(|config| config.mtu_probing = mtu_probing)
     }
 
     /// What governs how much may be in flight, by name, as `TCP_CONGESTION` tells it.

@@ -17,6 +17,9 @@ pub struct EndpointConfig {
     pub connections_max: usize,
     /// TIME-WAIT records at once; the oldest gives way (robustness F3). 131,072 by default.
     pub time_wait_max: usize,
+    /// Destinations at once of which the path MTU is remembered; the oldest gives way (PMTU-14).
+    /// 4,096 by default.
+    pub path_mtus_max: usize,
     /// Resets for nobody's segments, per second (RST-15). 200 by default.
     pub resets_per_second_max: u32,
     /// Whether a RST ends TIME-WAIT, as RFC 9293 §3.10.7.4 has it; off by default (RFC 1337,
@@ -34,6 +37,7 @@ impl Default for EndpointConfig {
             msl: Duration::from_secs(30),
             connections_max: 1 << 20,
             time_wait_max: 1 << 17,
+            path_mtus_max: 4_096,
             resets_per_second_max: 200,
             reset_ends_time_wait: false,
             ephemeral_ports: (32_768, 60_999),
@@ -92,6 +96,23 @@ pub enum EcnPolicy {
     WhenAsked,
     /// Opening connections, it is asked for; and as above.
     Ask,
+}
+
+/// Whether packets of different sizes are tried on the path (RFC 4821, RFC 8899), as the kernel's
+/// `tcp_mtu_probing` says by number. What routers report is believed, after it was checked,
+/// whatever is chosen here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MtuProbing {
+    /// Never (0): a path that swallows large packets in silence stops the connection.
+    Off,
+    /// When large packets seem to vanish (1): smaller ones are sent, then the largest that passes
+    /// is searched for. Likewise ten minutes after a router said that packets were too large. The
+    /// kernel's own default is never; ours is this, as RFC 8899 §4.3 has it (PLPMTUD-7).
+    #[default]
+    OnBlackHole,
+    /// From the beginning (2): a connection begins with packets that nearly every path takes, and
+    /// searches for the largest that passes. For those opened later, if it is changed.
+    Always,
 }
 
 /// What holds for one connection; any of it may be changed while it lives.
@@ -161,6 +182,9 @@ pub struct ConnectionConfig {
     /// Whether ECN, where it is asked for or agreed to, is accurate ECN (RFC 9768) if the peer
     /// knows that. Off.
     pub accurate_ecn: bool,
+    /// What is done, beside believing routers, to find out what packets the path takes (RFC 4821).
+    /// When they seem to vanish, by default.
+    pub mtu_probing: MtuProbing,
     /// Whether soft errors are reported (RFC 9293 §3.9.1.8, SHLD-20). On.
     pub soft_errors: bool,
     /// Differentiated services code point of every packet, 6 bits (MUST-48). 0.
@@ -202,6 +226,7 @@ impl Default for ConnectionConfig {
             sack: true,
             ecn: EcnPolicy::WhenAsked,
             accurate_ecn: false,
+            mtu_probing: MtuProbing::OnBlackHole,
             soft_errors: true,
             dscp: 0,
             hop_limit: 64,

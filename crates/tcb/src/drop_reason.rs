@@ -93,6 +93,16 @@ drop_reasons! {
     TextIgnored = "text ignored in this state",
     /// Out of order, and the bound of out-of-order ranges is reached (robustness C1).
     ReassemblyFull = "too many out-of-order ranges",
+    /// An ICMP error about a number that is not outstanding (ICMP-2).
+    IcmpNotInFlight = "ICMP error about nothing in flight",
+    /// ICMP's source quench, which is never acted on (ICMP-7).
+    SourceQuench = "ICMP source quench",
+    /// A router reports a path MTU below all that is believed (PMTU-5, robustness B10).
+    MtuTooSmall = "reported MTU too small",
+    /// A router reports a path MTU that is not below what is sent (PMTU-4, PMTU-8).
+    MtuNotLower = "reported MTU not lower",
+    /// A router reports a path MTU that the packet it quotes does not exceed.
+    MtuNotExceeded = "reported MTU not exceeded",
 }
 
 impl fmt::Display for DropReason {

@@ -73,6 +73,9 @@ pub enum SoftError {
 pub enum EndpointEvent {
     /// "Carry on for me": the connection entered TIME-WAIT.
     TimeWait(TimeWait),
+    /// "Remember this of my destination": packets to it may have so many octets, as a router said
+    /// or a search found.
+    PathMtu(u32),
     /// "Forget me": nothing is left to send, and the four-tuple is free. Always the last event.
     Released(Release),
 }

@@ -41,6 +41,9 @@ pub struct ConnectionInfo {
     pub advertised_mss: u16,
     /// The largest text of one segment that the peer sent.
     pub received_segment_max: u32,
+    /// The largest packet that is sent, as far as the path takes it: RFC 4821's eff_pmtu. IP
+    /// header included.
+    pub path_mtu: u32,
     /// What the congestion controller is called; `none` until the handshake is complete.
     pub congestion: &'static str,
     /// Congestion window.
@@ -136,6 +139,12 @@ pub struct Counters {
     pub marks_out: u32,
     /// Reductions of the window because routers marked what we sent.
     pub mark_reductions: u32,
+    /// Times at which the path MTU was lowered.
+    pub mtu_reductions: u32,
+    /// Segments sent to learn whether the path takes larger ones.
+    pub mtu_probes: u32,
+    /// Those of them that were lost.
+    pub mtu_probes_lost: u32,
 }
 
 /// What an endpoint counts beside its connections. Each wraps.

@@ -147,7 +147,7 @@ mod timers;
 
 pub use config::{
     BUFFER_LEN_MAX, BufferSize, ConnectionConfig, EcnPolicy, EndpointConfig, KeepAlive,
-    ListenerConfig, Nagle, SynCookies,
+    ListenerConfig, MtuProbing, Nagle, SynCookies,
 };
 #[doc(hidden)]
 pub use connection::Internals;

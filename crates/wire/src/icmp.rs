@@ -26,6 +26,8 @@ pub struct IcmpError {
     pub destination: SocketAddr,
     /// The quoted sequence number.
     pub seq: SeqNum,
+    /// Octets of the whole packet that the quote is of, by its IP header.
+    pub packet_len: u32,
     /// Octets of text in the quoted segment, if the quote is long enough to tell.
     pub payload_len: Option<u32>,
 }
@@ -154,6 +156,7 @@ fn parse_quote(kind: IcmpErrorKind, reporter: IpAddr, quote: &[u8]) -> Result<Me
         source: SocketAddr::new(quoted.addresses.source(), u16::from_be_bytes([a, b])),
         destination: SocketAddr::new(quoted.addresses.destination(), u16::from_be_bytes([c, d])),
         seq: SeqNum::new(u32::from_be_bytes([e, f, g, h])),
+        packet_len: u32::try_from(quoted.end).unwrap_or(u32::MAX),
         payload_len,
     }))
 }

@@ -107,6 +107,7 @@ impl Network {
             source: path.local(),
             destination: path.remote(),
             seq,
+            packet_len: 1_500,
             payload_len: None,
         };
         self.say(host, format_args!("forged  {error:?}"));
@@ -116,7 +117,7 @@ impl Network {
         let Some(id) = at.endpoint.handle_icmp(now, &error) else { return Ok(()) };
         let Some(index) = at.find(id) else { return Ok(()) };
         let slot = &mut at.slots[index];
-        slot.connection.handle_icmp(now, &error);
+        let _refused = slot.connection.handle_icmp(now, &error);
         slot.watch.judge(now, &slot.connection, &Cause::Icmp)?;
         self.visit(host, index)
     }

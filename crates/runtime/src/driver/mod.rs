@@ -138,6 +138,7 @@ impl Driver {
         }
         self.answer_bell(cx, now);
         self.advance_wheel(now);
+        has_more |= self.tell_path_mtus(now);
         has_more |= self.visit_ready(cx, now);
         has_more |= self.send_for_endpoint(now);
         // Last: what came in, the visits and what was sent all move its deadline.
@@ -200,6 +201,24 @@ impl Driver {
         if is_released {
             self.release(id);
         }
+    }
+
+    /// Tells connections what others to the same destination found out of the path. Says whether
+    /// there may be more.
+    fn tell_path_mtus(&mut self, now: Instant) -> bool {
+        for _ in 0..TOLD_MAX {
+            let Some((id, mtu)) = self.endpoint.poll_path_mtu() else { return false };
+            let Some(entry) = self.table.get(id) else { continue };
+            let told = entry.cell.guarded(|state| {
+                state.connection()?.handle_path_mtu(now, mtu);
+                Ok(())
+            });
+            match told {
+                Ok(()) => self.table.mark_ready(id),
+                Err(failure) => self.give_up(now, id, failure),
+            }
+        }
+        true
     }
 
     /// A connection concerns the driver no more: tells its application the last, and forgets it.
@@ -344,6 +363,8 @@ fn wheel_key(id: ConnectionId) -> u32 {
     FIRST_CONNECTION_KEY.saturating_add(u32::try_from(id.index()).unwrap_or(u32::MAX))
 }
 
+/// Connections that are told of a path in one turn.
+const TOLD_MAX: usize = 256;
 /// The endpoint's place in the wheel.
 const ENDPOINT_KEY: u32 = 0;
 /// The shutdown's place in the wheel.

@@ -64,8 +64,10 @@ impl Driver {
                 trace!("in  {error}");
                 self.counters.icmp_errors.add(1);
                 let handled = self.guarded(|endpoint| endpoint.handle_icmp(now, &error));
-                if let Some(id) = handled.flatten() {
-                    self.deliver(now, id, |connection| connection.handle_icmp(now, &error));
+                let Some(id) = handled.flatten() else { return };
+                let used = self.deliver(now, id, |it| it.handle_icmp(now, &error));
+                if let Some(Err(reason)) = used {
+                    self.note_drop(reason);
                 }
             }
             Ok(Parsed::Echo(request)) => self.handle_echo(link, request),

@@ -190,7 +190,7 @@ impl Connection {
     pub(super) fn add_accurate_option(&mut self, options: &mut Options) {
         let Some(accurate) = &mut self.ecn.accurate else { return };
         let taken = options.encoded_len() as u32;
-        let room = mtu::options_room(self.mtu, self.path.is_ipv6(), taken);
+        let room = mtu::options_room(self.path_mtu.used(), self.path.is_ipv6(), taken);
         options.accurate_ecn = accurate.take_option(room);
     }
 

@@ -12,6 +12,7 @@ use super::ecn_agreement::{EcnOffer, EcnUse};
 use super::keep_alive::KeepAliveState;
 use super::loss_timers::LossDeadlines;
 use super::negotiate::{Offer, answer, offer};
+use super::path_mtu::PathMtu;
 use super::timestamps::{Echo, TimestampState};
 use super::user::UserSide;
 use super::{
@@ -238,7 +239,7 @@ impl Connection {
             opened,
             path,
             flow_label,
-            mtu,
+            path_mtu: PathMtu::new(mtu),
             negotiated,
             timestamps: TimestampState::new(now, timestamp_offset),
             snd: SendSequence::new(iss),
@@ -353,6 +354,7 @@ impl Connection {
         self.recovery.on_syn_acked();
         let (timed_out, sack) = (self.handshake.timed_out, self.negotiated.sack);
         self.recovery.on_established(now, Handshaken { rtt, timed_out, sack });
+        self.begin_mtu_probing();
         self.begin_congestion_control(now, rtt);
         self.tuning.on_established(now, rtt, self.reader());
         if core::mem::take(&mut self.due.syn) {

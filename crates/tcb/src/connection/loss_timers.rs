@@ -126,6 +126,7 @@ impl Connection {
         if let Some(flight_size) = found {
             self.begin_recovery(now, flight_size);
         }
+        self.take_mtu_verdict(now);
         self.arm_loss_timer();
     }
 

@@ -11,8 +11,10 @@ mod internals;
 mod keep_alive;
 mod loss_timers;
 mod mtu;
+mod mtu_discovery;
 mod negotiate;
 mod output;
+mod path_mtu;
 mod paws;
 mod state;
 mod timeout;
@@ -21,6 +23,7 @@ mod user;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::num::NonZeroU32;
 
 use ecn::EcnState;
 pub(crate) use ecn_agreement::{EcnTerms, EcnUse};
@@ -32,6 +35,8 @@ pub(crate) use mtu::SEND_MSS_MIN;
 pub(crate) use negotiate::{Negotiated, Offer};
 pub use output::TransmitLimits;
 use output::{Hold, Probe};
+use path_mtu::PathMtu;
+pub(crate) use path_mtu::REST as PATH_MTU_REST;
 pub use paws::TsRecent;
 pub(crate) use paws::{is_before as is_timestamp_before, paws};
 pub use state::State;
@@ -58,7 +63,8 @@ use crate::{FourTuple, Instant};
 /// Its methods come in four families, told by the name:
 ///
 /// - **Events in**: [`handle_packet`](Self::handle_packet), [`handle_icmp`](Self::handle_icmp),
-///   [`handle_timeout`](Self::handle_timeout), [`handle_stall`](Self::handle_stall).
+///   [`handle_path_mtu`](Self::handle_path_mtu), [`handle_timeout`](Self::handle_timeout),
+///   [`handle_stall`](Self::handle_stall).
 /// - **User calls** (RFC 9293 §3.10.2 to §3.10.6): [`write`](Self::write), [`read`](Self::read),
 ///   [`close`](Self::close), [`detach`](Self::detach), [`abort`](Self::abort),
 ///   [`configure`](Self::configure), [`info`](Self::info).
@@ -83,8 +89,8 @@ pub struct Connection {
     opened: Opened,
     path: FourTuple,
     flow_label: u32,
-    /// What one packet to the peer may take. Units: octets, IP header included.
-    mtu: u32,
+    /// What one packet to the peer may take.
+    path_mtu: PathMtu,
     negotiated: Negotiated,
     timestamps: TimestampState,
     snd: SendSequence,
@@ -162,6 +168,8 @@ struct Waiting {
 struct EndpointEvents {
     /// TIME-WAIT was entered then.
     time_wait: Option<Instant>,
+    /// So much the path takes.
+    path_mtu: Option<NonZeroU32>,
     released: bool,
     release: Release,
 }
@@ -192,6 +200,9 @@ impl Connection {
     pub fn poll_endpoint_event(&mut self) -> Option<EndpointEvent> {
         if let Some(entered) = self.endpoint_events.time_wait.take() {
             return Some(EndpointEvent::TimeWait(self.time_wait(entered)));
+        }
+        if let Some(mtu) = self.endpoint_events.path_mtu.take() {
+            return Some(EndpointEvent::PathMtu(mtu.get()));
         }
         let over = matches!(self.state, State::TimeWait | State::Closed);
         if !over || self.endpoint_events.released || self.owes_last_segment() {
@@ -328,18 +339,19 @@ impl Connection {
     }
 
     fn effective_mss(&self, options_len: u32) -> u32 {
-        mtu::effective_mss(self.negotiated.send_mss, self.mtu, self.path.is_ipv6(), options_len)
+        let path_mtu = self.path_mtu.used();
+        mtu::effective_mss(self.negotiated.send_mss, path_mtu, self.path.is_ipv6(), options_len)
     }
 
     /// How many SACK blocks a segment may have.
     fn sack_blocks_max(&self) -> usize {
         let options_len = self.negotiated.options_len();
-        mtu::sack_blocks_max(self.mtu, self.path.is_ipv6(), options_len)
+        mtu::sack_blocks_max(self.path_mtu.used(), self.path.is_ipv6(), options_len)
     }
 
-    /// RMSS: the MSS that we advertised.
+    /// RMSS: the MSS that we advertised, whatever the path takes (PMTU-10).
     fn advertised_mss(&self) -> u16 {
-        mtu::advertised_mss(self.mtu, self.path.is_ipv6())
+        mtu::advertised_mss(self.path_mtu.link(), self.path.is_ipv6())
     }
 
     fn rto_bounds(&self) -> RtoBounds {

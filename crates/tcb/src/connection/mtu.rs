@@ -1,4 +1,5 @@
-//! The size of segments: the MSS we advertise, and the effective send MSS (RFC 9293 §3.7.1).
+//! The size of segments: the MSS we advertise, and the effective send MSS (RFC 9293 §3.7.1); and
+//! the sizes of packets that path MTU discovery knows of.
 
 /// The MSS to advertise on a link that takes packets of `mtu` octets.
 ///
@@ -33,8 +34,37 @@ pub(crate) fn options_room(mtu: u32, is_ipv6: bool, options_len: u32) -> u32 {
 
 /// Octets of text and options that a packet takes.
 fn segment_max(mtu: u32, is_ipv6: bool) -> u32 {
-    let headers_len = if is_ipv6 { 60 } else { 40 };
-    mtu.saturating_sub(headers_len)
+    mtu.saturating_sub(headers_len(is_ipv6))
+}
+
+/// Octets of the IP and TCP headers without options.
+pub(crate) const fn headers_len(is_ipv6: bool) -> u32 {
+    if is_ipv6 { 60 } else { 40 }
+}
+
+/// The least MTU that a report is believed (PMTU-5, robustness B10): over IPv6 what every link must
+/// carry (RFC 8201 §4); over IPv4 what the kernel believes, since no path in use carries less, and
+/// a forged report costs the more the less it says.
+pub(crate) const fn least_reported(is_ipv6: bool) -> u32 {
+    if is_ipv6 { 1_280 } else { 552 }
+}
+
+/// The least MTU that silence may bring about (RFC 4821 §7.7, PLPMTUD-7): what every path must
+/// carry (RFC 791 §3.2; RFC 8200 §5).
+pub(crate) const fn least_of_all(is_ipv6: bool) -> u32 {
+    if is_ipv6 { 1_280 } else { 68 }
+}
+
+/// Where search_low begins: what nearly every path carries (RFC 4821 §7.2, PLPMTUD-1).
+pub(crate) const fn search_base(is_ipv6: bool) -> u32 {
+    if is_ipv6 { 1_280 } else { 1_024 }
+}
+
+/// What a router that names no MTU probably means, about a packet of `packet_len` octets: the next
+/// lower size that links are known to have. Source: RFC 1191 §5, §7, table 7-1 (PMTU-7).
+pub(crate) fn plateau_below(packet_len: u32) -> u32 {
+    let below = PLATEAUS.into_iter().find(|plateau| *plateau < packet_len);
+    below.unwrap_or(PLATEAU_LEAST)
 }
 
 /// Send MSS when the peer names none (RFC 9293 §3.7.1, MUST-15).
@@ -44,6 +74,12 @@ pub(crate) const SEND_MSS_IPV6: u16 = 1_220;
 /// The least send MSS that is believed: 40 octets of options leave 48 of text (MSS-3). A link may
 /// take less: IPv4 packets of 68 octets leave 28 (RFC 791 §3.2).
 pub(crate) const SEND_MSS_MIN: u16 = 88;
+/// What Ethernet carries (RFC 894).
+pub(crate) const ETHERNET: u32 = 1_500;
+/// RFC 1191 §7, table 7-1.
+const PLATEAUS: [u32; 11] =
+    [65_535, 32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_006, 508, 296, PLATEAU_LEAST];
+const PLATEAU_LEAST: u32 = 68;
 /// Octets of options that a TCP header takes (RFC 9293 §3.1).
 const OPTIONS_MAX: u32 = 40;
 /// Text for which SACK blocks leave room: with less, they would slow down what they report about.
@@ -86,6 +122,23 @@ mod tests {
             (68, false, 12, 0),
         ] {
             assert_eq!(sack_blocks_max(mtu, is_ipv6, options), blocks, "{mtu}, {options}");
+        }
+    }
+
+    #[test]
+    fn pmtu_7_a_report_without_an_mtu_means_the_next_lower_plateau() {
+        for (packet_len, plateau) in [
+            (70_000, 65_535),
+            (65_535, 32_000),
+            (9_000, 8_166),
+            (1_500, 1_492),
+            (1_492, 1_006),
+            (1_006, 508),
+            (69, 68),
+            (68, 68),
+            (0, 68),
+        ] {
+            assert_eq!(plateau_below(packet_len), plateau, "{packet_len}");
         }
     }
 }

@@ -81,11 +81,13 @@ impl Connection {
         self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
         self.note_app_limited();
         let cwnd = self.cwnd();
+        self.note_full_stop();
         let signal = self.recovery.on_timeout(now, self.snd.nxt, cwnd);
         self.tell_newly_lost(now);
         if let Some(flight_size) = signal {
             self.signal_congestion(now, CongestionSignal::Timeout, flight_size);
         }
+        self.doubt_path_mtu(now);
         self.due.retransmit = true;
         self.report_r1();
     }

@@ -288,6 +288,7 @@ impl Connection {
             self.timers.stop(Timer::Pacing);
         }
         self.hurry_ack();
+        self.stop_search_if_unwanted(now);
         if self.config.keep_alive != keep_alive {
             self.start_keep_alive(now);
         }
@@ -314,6 +315,7 @@ impl Connection {
             mss: self.smss(),
             advertised_mss: self.advertised_mss().min(self.config.mss_max.unwrap_or(u16::MAX)),
             received_segment_max: self.acks.segment_max(),
+            path_mtu: self.path_mtu.used(),
             congestion: self.congestion.name(),
             cwnd: self.cwnd(),
             ssthresh: self.congestion.ssthresh(),

@@ -52,7 +52,8 @@ impl Endpoint {
         let path = self.choose_path(now, local, remote)?;
         let identity = self.identity(path, self.numbers.isn(now, &path));
         let config = config.map_or_else(|| self.connection.clone(), ConnectionConfig::clamped);
-        let connection = Box::new(Connection::active(now, identity, config));
+        let mut connection = Box::new(Connection::active(now, identity, config));
+        self.begin_with_path_mtu(now, &mut connection);
         let id = self.ids.insert(path).ok_or(ConnectError::TooManyConnections)?;
         self.demux.insert(path, Target::Connection(id));
         if let Some(listener) = from {

@@ -80,6 +80,17 @@ impl ConnectionIds {
         place.path.filter(|_| place.generation == id.generation)
     }
 
+    /// How many places there are, taken or free.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The live connection at a place.
+    pub(super) fn at(&self, index: usize) -> Option<(ConnectionId, FourTuple)> {
+        let Place { generation, path } = *self.places.get(index)?;
+        Some((ConnectionId { index: index as u32, generation }, path?))
+    }
+
     /// The live connections, for assertions.
     #[cfg(any(test, debug_assertions))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, FourTuple)> {

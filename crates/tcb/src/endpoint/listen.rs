@@ -142,7 +142,7 @@ impl Endpoint {
         match unfold(now, &mut record, &config, packet, || Ok(())) {
             Unfolded::Open(connection) => {
                 self.counters.cookies_valid += 1;
-                self.accept(id, path, connection)
+                self.accept(now, id, connection)
             }
             Unfolded::Gone(reason) | Unfolded::Dropped(reason) => Route::Drop(reason),
             Unfolded::Reply(reply) => self.reply(now, reply),

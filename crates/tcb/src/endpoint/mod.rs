@@ -9,6 +9,7 @@ mod isn;
 mod listen;
 mod listeners;
 mod no_connection;
+mod paths;
 mod ports;
 mod quarantine;
 mod route;
@@ -27,6 +28,7 @@ use isn::FirstNumbers;
 pub use listeners::ListenOn;
 use listeners::Listeners;
 use no_connection::ResetLimit;
+use paths::{Finding, Paths};
 use ports::Ports;
 use quarantine::Quarantine;
 pub use route::Route;
@@ -55,8 +57,9 @@ use crate::{FourTuple, Instant};
 ///   [`handle_accepted`](Self::handle_accepted), [`handle_timeout`](Self::handle_timeout).
 /// - **User calls**: [`set_addresses`](Self::set_addresses), [`connect`](Self::connect),
 ///   [`listen`](Self::listen), [`close_listener`](Self::close_listener).
-/// - **Actions out**: [`poll_transmit`](Self::poll_transmit), [`deadline`](Self::deadline), and
-///   what `route` returns.
+/// - **Actions out**: [`poll_transmit`](Self::poll_transmit),
+///   [`poll_path_mtu`](Self::poll_path_mtu), [`deadline`](Self::deadline), and what `route`
+///   returns.
 ///
 /// After any event or call, poll what it sends, and read its deadline.
 #[derive(Debug)]
@@ -72,6 +75,7 @@ pub struct Endpoint {
     time_wait: TimeWaitTable,
     ports: Ports,
     quarantine: Quarantine,
+    paths: Paths,
     numbers: FirstNumbers,
     reset_limit: ResetLimit,
     /// What connections get that say nothing else.
@@ -107,6 +111,7 @@ impl Endpoint {
             time_wait: TimeWaitTable::new(&config, table_key),
             ports: Ports::new(config.ephemeral_ports, Draws::new(key(Purpose::Ports))),
             quarantine: Quarantine::new(table_key),
+            paths: Paths::new(table_key, config.path_mtus_max),
             numbers: FirstNumbers::new(&secret),
             reset_limit: ResetLimit::new(
                 config.resets_per_second_max,
@@ -195,6 +200,10 @@ impl Endpoint {
                 if self.time_wait.insert(time_wait) == Inserted::OldestDropped {
                     self.counters.time_wait_evicted += 1;
                 }
+            }
+            EndpointEvent::PathMtu(mtu) => {
+                let link = self.addresses.mtu(path.local());
+                self.paths.learn(now, Finding { id, path, mtu, link });
             }
             EndpointEvent::Released(release) => {
                 self.demux.remove(&path, Target::Connection(id));

@@ -132,7 +132,7 @@ impl Endpoint {
         match unfolded {
             Unfolded::Open(connection) => {
                 self.forget_half_open(key);
-                self.accept(listener, path, connection)
+                self.accept(now, listener, connection)
             }
             Unfolded::Gone(reason) => {
                 // If a connection in TIME-WAIT had made room, it is found again (MAY-2).
@@ -173,10 +173,12 @@ impl Endpoint {
     /// A handshake is complete: the connection lives, and waits to be taken.
     pub(super) fn accept(
         &mut self,
+        now: Instant,
         listener: ListenerId,
-        path: FourTuple,
-        connection: Box<Connection>,
+        mut connection: Box<Connection>,
     ) -> Route {
+        let path = connection.path();
+        self.begin_with_path_mtu(now, &mut connection);
         let Some(id) = self.ids.insert(path) else {
             return Route::Drop(DropReason::TooManyConnections);
         };

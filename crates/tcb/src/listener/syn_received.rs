@@ -80,7 +80,7 @@ pub(crate) fn unfold_icmp(
     error: &IcmpError,
 ) -> bool {
     let mut connection = Connection::passive(now, record, config.clone());
-    connection.handle_icmp(now, error);
+    let _refused = connection.handle_icmp(now, error);
     connection.state() == State::Closed
 }
 

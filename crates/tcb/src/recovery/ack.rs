@@ -73,17 +73,20 @@ impl LossRecovery {
         self.sent.rate.on_delivered(arrival.now, delivered.newly, delivered.latest.as_ref());
         let rtt = self.measure(&arrival, &delivered, &before);
         let advanced = delivered.acked > 0;
+        self.on_mtu_probe_acked(arrival.ack);
         let restart_timer = advanced && self.restarts_timer(&arrival);
         let spurious = self.undo_needless(&arrival, &delivered);
         let was_fast = self.episode.is_fast();
         let recovered = if advanced { self.leave_episode(&arrival) } else { None };
         let lost_before = self.sent.lost();
+        let probe_len = self.mtu_probe_len();
         let lost = self.detect(&arrival, &delivered, &before, recovered);
-        let newly_lost = self.sent.lost().saturating_sub(lost_before);
+        let unsaid = if self.is_mtu_probe_lost() { probe_len } else { 0 };
+        let newly_lost = self.sent.lost().saturating_sub(lost_before).saturating_sub(unsaid);
         if was_fast {
             self.reduce(&arrival, &delivered, &before, newly_lost);
         } else if self.episode.is_open() {
-            self.reduce_after_mark(delivered.newly, arrival.mss);
+            self.reduce_after_mark(&arrival, delivered.newly);
         }
         let min_rtt = self.min_rtt.get();
         let rate = &self.sent.rate;
@@ -243,10 +246,15 @@ impl LossRecovery {
             Episode::Fast(_) | Episode::Open | Episode::Timeout(_) => {}
         }
         let enough = duplicates.count() >= DUPLICATES_FOR_LOSS && !self.sent.is_empty();
-        // Duplicates of what was sent before the last episode prove nothing.
-        if !self.episode.is_open() || !enough || arrival.ack <= self.recover {
+        let is_sign = enough && self.episode.is_open();
+        if !is_sign || self.takes_duplicates_for_probe(arrival.nxt) {
             return None;
         }
+        // Duplicates of what was sent before the last episode prove nothing.
+        if arrival.ack <= self.recover {
+            return None;
+        }
+        let Detector::Duplicates(duplicates) = &mut self.detector else { return None };
         duplicates.on_recovery(before.outstanding);
         let flight_size = before.outstanding.saturating_sub(duplicates.limited_transmit());
         self.sent.lose_first_segment();

@@ -105,7 +105,7 @@ impl LossRecovery {
     pub(crate) fn cwnd(&self) -> Option<u32> {
         match &self.episode {
             Episode::Fast(fast) => fast.reduction.as_ref().map(Prr::cwnd),
-            Episode::Open => self.marked.as_ref().map(|reduction| reduction.cwnd()),
+            Episode::Open => self.marked.as_ref().map(|marked| marked.reduction.cwnd()),
             Episode::Timeout(_) => None,
         }
     }

@@ -13,6 +13,7 @@ mod frto;
 mod invariants;
 mod mark_reduction;
 mod min_rtt;
+mod mtu_probe;
 mod parts;
 mod prr;
 mod rack;
@@ -24,6 +25,7 @@ mod sent;
 mod spurious;
 mod timeout;
 mod tlp;
+mod too_large;
 mod undo;
 
 use alloc::boxed::Box;
@@ -33,9 +35,11 @@ use core::time::Duration;
 pub(crate) use ack::{AckArrival, AckOutcome};
 use duplicate_ack::DuplicateAcks;
 use episode::Episode;
+use mark_reduction::MarkReduction;
 pub(crate) use mark_reduction::Marked;
 use min_rtt::MinRtt;
-use prr::Prr;
+use mtu_probe::MtuProbe;
+pub(crate) use mtu_probe::MtuVerdict;
 use rack::Rack;
 pub(crate) use record::Sent;
 use rto::Backoff;
@@ -45,6 +49,7 @@ use sent::SentQueue;
 pub(crate) use spurious::Trial;
 use synack_wire::{SeqNum, SeqRange};
 use tlp::TailProbe;
+pub(crate) use too_large::Resized;
 use undo::Undo;
 
 use crate::Instant;
@@ -63,7 +68,9 @@ pub(crate) struct LossRecovery {
     recover: SeqNum,
     detector: Detector,
     /// How what is in flight comes down after a mark, while nothing is lost.
-    marked: Option<Box<Prr>>,
+    marked: Option<Box<MarkReduction>>,
+    /// A segment that tries whether the path takes larger ones.
+    mtu_probe: MtuProbe,
     /// What may prove the last episode needless.
     undo: Option<Box<Undo>>,
     /// When a timeout proved needless, until something sent since is timed (FRTO-9).
@@ -108,6 +115,7 @@ impl LossRecovery {
             recover: iss,
             detector: Detector::Duplicates(DuplicateAcks::default()),
             marked: None,
+            mtu_probe: MtuProbe::None,
             undo: None,
             delayed_at: None,
             timeouts: 0,

@@ -33,6 +33,7 @@ impl LossRecovery {
         self.timeouts = self.timeouts.saturating_add(1);
         self.backoff.on_timeout();
         self.recover = nxt;
+        self.give_mtu_probe_up();
         self.begin_timeout(nxt);
         self.lose_on_timeout(now, una);
         is_first.then_some(flight_size)
@@ -127,7 +128,11 @@ impl LossRecovery {
         nxt: SeqNum,
         begun_with: BegunWith,
     ) -> bool {
+        self.lose_mtu_probe(now);
         let found = self.lose_overdue(now);
+        if found {
+            self.doubt_mtu_probe();
+        }
         let begins = found && self.episode.is_open();
         if begins {
             self.begin_fast(nxt, begun_with);
@@ -173,7 +178,7 @@ impl LossRecovery {
         }
     }
 
-    fn window_inputs(&self) -> WindowInputs {
+    pub(super) fn window_inputs(&self) -> WindowInputs {
         WindowInputs {
             in_recovery: !self.episode.is_open(),
             sacked_segments: self.sent.sacked_segments(),

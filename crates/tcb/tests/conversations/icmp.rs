@@ -14,6 +14,7 @@ fn error(peer: &Peer, kind: Kind, seq: SeqNum) -> IcmpError {
         source: peer.host,
         destination: peer.socket,
         seq,
+        packet_len: 1_040,
         payload_len: None,
     }
 }
@@ -44,7 +45,7 @@ fn opening() -> (Host, Peer, SeqNum) {
     (host, setup.peer(), iss)
 }
 
-const SOFT: [Kind; 9] = [
+const SOFT: [Kind; 8] = [
     Kind::NetUnreachable,
     Kind::HostUnreachable,
     Kind::SourceRouteFailed,
@@ -52,7 +53,6 @@ const SOFT: [Kind; 9] = [
     Kind::ReassemblyTimeExceeded,
     Kind::ParameterProblem { code: 0, pointer: 20 },
     Kind::HostProhibited,
-    Kind::FragmentationNeeded { mtu: 1_400 },
     Kind::Unreachable { code: 99 },
 ];
 const HARD: [Kind; 2] = [Kind::ProtocolUnreachable, Kind::PortUnreachable];
@@ -186,7 +186,8 @@ fn icmp_9_no_error_draws_a_segment_in_any_state() {
         |c| c.abort(),
     ];
     for closing in closings {
-        for kind in SOFT.into_iter().chain(HARD).chain([Kind::SourceQuench]) {
+        let size = Kind::FragmentationNeeded { mtu: 1_040 };
+        for kind in SOFT.into_iter().chain(HARD).chain([Kind::SourceQuench, size]) {
             let mut c = in_flight();
             closing(&mut c);
             c.packets();

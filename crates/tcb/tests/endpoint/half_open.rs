@@ -180,6 +180,7 @@ fn icmp_5_a_hard_error_ends_the_handshake_and_a_soft_or_forged_one_does_not() {
         source: peer.host,
         destination: peer.socket,
         seq,
+        packet_len: 44,
         payload_len: Some(0),
     };
     for (case, error, seen) in [
@@ -222,6 +223,7 @@ fn icmp_1_ip_11_an_error_about_a_link_local_connection_finds_it_without_its_zone
         source: without_zone(syn.source),
         destination: without_zone(syn.destination),
         seq: syn.segment.seq,
+        packet_len: syn.len() as u32,
         payload_len: Some(0),
     });
     let reason = CloseReason::Unreachable(IcmpErrorKind::PortUnreachable);

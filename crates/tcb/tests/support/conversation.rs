@@ -280,6 +280,11 @@ impl Conversation {
         self.sent.drain(..).map(|(_, packet)| packet).collect()
     }
 
+    /// Puts packets back that were only looked at: they left just now.
+    pub(crate) fn requeue(&mut self, packets: Vec<TcpPacket>) {
+        self.sent.extend(packets.into_iter().map(|packet| (self.host.now, packet)));
+    }
+
     /// Takes the one segment that left since the last look.
     #[track_caller]
     pub(crate) fn only_sent(&mut self) -> Segment {

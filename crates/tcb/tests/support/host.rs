@@ -155,12 +155,13 @@ impl Host {
         Some(id)
     }
 
-    pub(crate) fn receive_icmp(&mut self, error: &IcmpError) {
-        if let Some(id) = self.endpoint.handle_icmp(self.now, error) {
-            let now = self.now;
-            self.connection(id).handle_icmp(now, error);
-        }
+    /// An ICMP error arrives; why the connection that it reached, if any, did not use it.
+    pub(crate) fn receive_icmp(&mut self, error: &IcmpError) -> Option<Result<(), DropReason>> {
+        let now = self.now;
+        let id = self.endpoint.handle_icmp(now, error);
+        let taken = id.map(|id| self.connection(id).handle_icmp(now, error));
         self.drain();
+        taken
     }
 
     /// Lets time pass, from deadline to deadline.
@@ -296,6 +297,12 @@ impl Host {
         let connection = self.connections.get_mut(&id).unwrap();
         while let Some(event) = connection.poll_endpoint_event() {
             self.endpoint.handle_event(self.now, id, event);
+        }
+        while let Some((other, mtu)) = self.endpoint.poll_path_mtu() {
+            if let Some(connection) = self.connections.get_mut(&other) {
+                connection.handle_path_mtu(self.now, mtu);
+                self.touched.insert(other);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use synack_tcb::{ConnectionConfig, EndpointConfig, ListenerConfig, Open};
+use synack_tcb::{ConnectionConfig, EndpointConfig, ListenerConfig, MtuProbing, Open};
 use synack_wire::{Flags, Options, SeqNum, TcpPacket, Timestamps};
 
 use super::conversation::FIRST_TSVAL;
@@ -52,7 +52,8 @@ impl Default for Setup {
             ack_control: Flags::NONE,
             window: u16::MAX,
             rtt: Duration::from_millis(100),
-            config: fixed_buffers(),
+            // Silence changes no size here; `path_mtu.rs` and `black_hole.rs` are about that.
+            config: ConnectionConfig { mtu_probing: MtuProbing::Off, ..fixed_buffers() },
             opened_by: Opener::FarEnd,
             addresses: ("10.0.0.1", "10.0.0.2"),
         }

@@ -64,6 +64,7 @@ fn icmp_1_an_error_gives_the_four_tuple_and_the_numbers_that_it_quotes() {
             source: packet.source,
             destination: packet.destination,
             seq: packet.segment.seq,
+            packet_len: packet.len() as u32,
             payload_len: Some(10),
         };
         assert_eq!(read(&error), Ok(Parsed::IcmpError(want)));

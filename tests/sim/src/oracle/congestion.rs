@@ -1,7 +1,7 @@
 //! The congestion window and what is in flight: I-6.
 
-use synack_tcb::State;
 use synack_tcb::congestion::initial_window;
+use synack_tcb::{Counters, State};
 use synack_wire::TcpPacket;
 
 use super::{Cause, Change};
@@ -10,8 +10,8 @@ use crate::violation::{Invariant, Violation, ensure};
 /// What may leave although the window is full.
 #[derive(Debug, Default)]
 pub(super) struct CongestionWatch {
-    /// A recovery began, or the timer expired: one segment leaves whatever the window says
-    /// (RFC 5681 §3.2 step 3, RFC 6298 §5.4).
+    /// A recovery began, the timer expired, or something proved too large: one segment leaves
+    /// whatever the window says (RFC 5681 §3.2 step 3, RFC 6298 §5.4, RFC 1191 §6.4).
     has_free_segment: bool,
 }
 
@@ -19,8 +19,15 @@ impl CongestionWatch {
     pub(super) fn judge(&mut self, change: Change<'_>, cause: &Cause<'_>) -> Result<(), Violation> {
         bounds(change)?;
         let Change { old, new, .. } = change;
-        self.has_free_segment |= new.counters.timeouts != old.counters.timeouts
-            || new.counters.recoveries != old.counters.recoveries;
+        let starts = |counters: Counters| {
+            (
+                counters.timeouts,
+                counters.recoveries,
+                counters.mtu_reductions,
+                counters.mtu_probes_lost,
+            )
+        };
+        self.has_free_segment |= starts(new.counters) != starts(old.counters);
         if let Cause::Transmit(packet) = cause {
             self.in_flight(change, packet)?;
         }
@@ -40,7 +47,9 @@ impl CongestionWatch {
         // A loss probe of new text is a segment more, however much is in flight (RFC 8985 §7.3).
         let is_probe = new.counters.loss_probes != old.counters.loss_probes;
         let limit = if is_probe { new.cwnd.max(old.pipe) } else { new.cwnd };
-        ensure(new.pipe <= limit.saturating_add(new.smss), Invariant::Congestion, || {
+        // A FIN takes a number and no room.
+        let segment_max = new.smss + u32::from(packet.segment.is_fin());
+        ensure(new.pipe <= limit.saturating_add(segment_max), Invariant::Congestion, || {
             format!("{} octets in flight under cwnd {} after {packet}", new.pipe, new.cwnd)
         })
     }

@@ -19,7 +19,7 @@ impl Host {
                 if let Some(id) = self.endpoint.handle_icmp(now, &error)
                     && let Some(connection) = self.connection_mut(id)
                 {
-                    connection.handle_icmp(now, &error);
+                    let _refused = connection.handle_icmp(now, &error);
                 }
                 self.drain();
             }
@@ -80,6 +80,11 @@ impl Host {
                 && let Some(error) = connection.take_failure().and_then(Errno::of_close)
             {
                 errors.push((*id, error));
+            }
+        }
+        while let Some((id, mtu)) = endpoint.poll_path_mtu() {
+            if let Some(live) = connections.get_mut(&id) {
+                live.connection.handle_path_mtu(now, mtu);
             }
         }
         connections.retain(|_, live| !(live.is_released && live.is_detached));

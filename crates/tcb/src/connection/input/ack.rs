@@ -117,6 +117,7 @@ impl Connection {
             self.on_unmarked_ack(now, ack);
         }
         self.tell_acknowledged(&outcome, is_echo);
+        self.take_mtu_verdict(now);
         if advances {
             self.release_acked(now, ack);
         }
@@ -146,6 +147,7 @@ impl Connection {
         self.snd.una = ack;
         self.send_buffer.release(offset);
         self.hold.on_acked(ack);
+        self.path_mtu.on_acked(ack);
         self.waiting.progress_at = now;
         self.waiting.answered_at = now;
         if self.snd.up.is_some_and(|up| up <= ack) {

@@ -4,6 +4,8 @@ use synack_wire::{IcmpError, IcmpErrorKind};
 
 use super::{Connection, State};
 use crate::Instant;
+use crate::connection::mtu_discovery::reported_mtu;
+use crate::drop_reason::DropReason;
 use crate::error::CloseReason;
 use crate::event::SoftError;
 
@@ -14,22 +16,33 @@ impl Connection {
     /// hard error ends an opening; in a synchronized state every error is soft (DEC-6). None makes
     /// TCP send a RST (ICMP-9).
     ///
+    /// One about the size of a packet is path MTU discovery's, and no error at all (PMTU-2).
+    ///
+    /// # Errors
+    /// Why it was not used.
+    ///
     /// Source: RFC 5927 §4.1 (ICMP-2), §5.2 (ICMP-6); RFC 9293 §3.9.2.2 (ICMP-4, ICMP-5, ICMP-7).
-    pub fn handle_icmp(&mut self, _now: Instant, error: &IcmpError) {
-        let over = matches!(self.state, State::Closed | State::TimeWait);
+    pub fn handle_icmp(&mut self, now: Instant, error: &IcmpError) -> Result<(), DropReason> {
+        if matches!(self.state, State::Closed | State::TimeWait) {
+            return Err(DropReason::Closed);
+        }
         let quoted = error.seq;
-        if over || !(self.snd.una <= quoted && quoted < self.snd.nxt) {
-            return;
+        if !(self.snd.una <= quoted && quoted < self.snd.nxt) {
+            return Err(DropReason::IcmpNotInFlight);
         }
         if error.kind == IcmpErrorKind::SourceQuench {
             // RFC 6633: never acted on.
-            return;
+            return Err(DropReason::SourceQuench);
+        }
+        if let Some(mtu) = reported_mtu(error) {
+            return self.take_mtu_report(now, error, mtu);
         }
         if is_hard(error) && !self.state.is_synchronized() {
             self.end(CloseReason::Unreachable(error.kind));
-            return;
+            return Ok(());
         }
         self.report(SoftError::Icmp(error.kind));
+        Ok(())
     }
 }
 

@@ -2,12 +2,14 @@
 
 mod control;
 mod hold;
+mod mtu_probe;
 mod packet;
 mod probe;
 mod segmentize;
 mod tail_probe;
 
 pub(super) use hold::Hold;
+use mtu_probe::ProbeStep;
 pub(super) use probe::Probe;
 use segmentize::{TextPlan, Wait};
 use synack_wire::{SeqRange, TcpPacket};
@@ -37,6 +39,8 @@ enum Next {
     Lost(SeqRange),
     /// New text, a FIN, or both.
     New(TextPlan),
+    /// New text in a packet of so many octets, which may be too large for the path.
+    MtuProbe(u32),
 }
 
 impl Connection {
@@ -63,6 +67,7 @@ impl Connection {
                 Some(next) if self.must_wait(now, &next, is_urgent) => {}
                 Some(Next::Lost(lost)) => return Some(self.retransmission(now, lost)),
                 Some(Next::New(plan)) => return Some(self.new_text(now, plan)),
+                Some(Next::MtuProbe(size)) => return Some(self.mtu_probe(now, size)),
                 None => self.arm_send_timers(now),
             }
         }
@@ -78,6 +83,7 @@ impl Connection {
         let is_paced = match next {
             Next::Lost(_) => !is_urgent,
             Next::New(plan) => plan.len > 0,
+            Next::MtuProbe(_) => true,
         };
         is_paced && self.waits_for_pacer(now)
     }
@@ -98,7 +104,11 @@ impl Connection {
         if let Some(lost) = self.plan_retransmission(limits) {
             return Some(Next::Lost(lost));
         }
-        self.plan_new_text(now, limits).map(Next::New)
+        match self.plan_mtu_probe(now) {
+            ProbeStep::None => self.plan_new_text(now, limits).map(Next::New),
+            ProbeStep::Wait => None,
+            ProbeStep::Send(size) => Some(Next::MtuProbe(size)),
+        }
     }
 
     /// Whether a call of [`poll_transmit`](Self::poll_transmit) is likely to give a packet. Cheap;
@@ -161,7 +171,10 @@ impl Connection {
         let Some(plan) = self.plan_text(TransmitLimits::SINGLE) else { return false };
         // PACE-6: a FIN alone waits for no turn.
         let has_turn = plan.len == 0 || !self.timers.is_set(Timer::Pacing);
-        plan.held.is_none() && self.recovery.trial() != Trial::Waits && has_turn
+        plan.held.is_none()
+            && self.recovery.trial() != Trial::Waits
+            && has_turn
+            && !self.waits_for_mtu_probe()
     }
 
     /// Whether `poll_transmit` must be called to start a timer (persist, override).

@@ -179,6 +179,9 @@ impl Connection {
             range.end += 1;
         }
         self.snd.nxt = range.end;
+        if plan.len >= plan.mss && self.path_mtu.awaits_full() {
+            self.path_mtu.on_full_sent(range.end);
+        }
         self.hold.on_sent(plan.len, plan.mss, range.end);
         self.tell_sent(now, range.len());
         self.recovery.on_sent(now, range, plan.mss, Sent::Segment);
