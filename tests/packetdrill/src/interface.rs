@@ -466,3 +466,6 @@ unsafe extern "C" fn splice(
 fn unsupported() -> c_int {
     returned_int(Err::<c_int, _>(Errno(libc::ENOSYS)))
 }
+
+#[cfg(test)]
+mod tests;
