@@ -11,7 +11,6 @@ use synack_wire::{
 use crate::conversation::ConversationId;
 use crate::host::HostId;
 use crate::network::Network;
-use crate::oracle::Cause;
 use crate::streams::Dice;
 use crate::violation::Violation;
 
@@ -111,15 +110,7 @@ impl Network {
             payload_len: None,
         };
         self.say(host, format_args!("forged  {error:?}"));
-        let time = self.time();
-        let at = self.host_mut(host);
-        let now = at.now(time);
-        let Some(id) = at.endpoint.handle_icmp(now, &error) else { return Ok(()) };
-        let Some(index) = at.find(id) else { return Ok(()) };
-        let slot = &mut at.slots[index];
-        let _refused = slot.connection.handle_icmp(now, &error);
-        slot.watch.judge(now, &slot.connection, &Cause::Icmp)?;
-        self.visit(host, index)
+        self.take_icmp(host, &error)
     }
 }
 
@@ -197,13 +188,16 @@ fn mutate(segment: &mut Segment, dice: &mut Dice) {
 }
 
 /// What an ICMP error may say.
-const ERRORS: [IcmpErrorKind; 8] = [
+const ERRORS: [IcmpErrorKind; 11] = [
     IcmpErrorKind::NetUnreachable,
     IcmpErrorKind::HostUnreachable,
     IcmpErrorKind::ProtocolUnreachable,
     IcmpErrorKind::PortUnreachable,
     IcmpErrorKind::FragmentationNeeded { mtu: 68 },
+    IcmpErrorKind::FragmentationNeeded { mtu: 0 },
+    IcmpErrorKind::FragmentationNeeded { mtu: 600 },
     IcmpErrorKind::PacketTooBig { mtu: 0 },
+    IcmpErrorKind::PacketTooBig { mtu: 1_290 },
     IcmpErrorKind::TimeExceeded,
     IcmpErrorKind::SourceQuench,
 ];

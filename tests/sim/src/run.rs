@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use synack_netem::LinkStats;
+use synack_netem::{LinkConfig, LinkStats};
 use synack_tcb::FourTuple;
 use synack_wire::SeqNum;
 
@@ -235,6 +235,10 @@ impl<'a> Stage<'a> {
             Incident::Controller(host, controller) => {
                 self.network.set_congestion(*host, *controller)?;
             }
+            Incident::Narrow(index, mtu) => {
+                let config = self.plan.links[*index].clone();
+                self.network.set_link(*index, LinkConfig { mtu: Some(*mtu), ..config });
+            }
         }
         Ok(())
     }
@@ -268,7 +272,8 @@ impl<'a> Stage<'a> {
             | Incident::Rate(..)
             | Incident::Blind(_)
             | Incident::InPath(_)
-            | Incident::Controller(..) => None,
+            | Incident::Controller(..)
+            | Incident::Narrow(..) => None,
         });
         PATIENCE + self.plan.time_max() + opening + back.sum()
     }

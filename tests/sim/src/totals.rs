@@ -52,7 +52,7 @@ impl fmt::Display for Totals {
 }
 
 /// What was done to packets and hosts, by kind.
-fn injected(sum: &Report) -> [(&'static str, u64); 27] {
+fn injected(sum: &Report) -> [(&'static str, u64); 28] {
     let Report { counts, links, targeted, changed, full, .. } = sum;
     let LinkStats { lost_uniform, lost_burst, lost_outage, queue_dropped, .. } = *links;
     [
@@ -76,6 +76,7 @@ fn injected(sum: &Report) -> [(&'static str, u64); 27] {
         ("device full", *full),
         ("output put off", counts.put_off),
         ("replies dropped", counts.dropped_replies),
+        ("reports of routers", counts.reports),
         ("timers looked at early", counts.early),
         ("clock changes", counts.clock_changes),
         ("controller changes", counts.controller_changes),

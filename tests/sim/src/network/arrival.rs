@@ -59,6 +59,11 @@ impl Network {
                 self.trace.say(self.time, to, format_args!("gets    {packet}"));
                 Ok(Some(packet))
             }
+            Ok(Parsed::IcmpError(error)) if !is_damaged => {
+                self.trace.say(self.time, to, format_args!("gets    {error}"));
+                self.take_icmp(to, &error)?;
+                Ok(None)
+            }
             Ok(Parsed::IcmpError(_) | Parsed::Echo(_) | Parsed::Other(_)) | Err(_) => {
                 ensure(is_damaged, Invariant::Emission, || "a sound packet was refused".into())?;
                 self.counts.refused += 1;
@@ -140,7 +145,7 @@ impl Network {
                     self.trace.say(self.time, host, format_args!("        drops it: {reason}"));
                 }
                 slot.watch.judge(now, &slot.connection, &Cause::Packet(&arrived))?;
-                self.carry(host, index);
+                self.carry(host, index)?;
                 Ok(Some(id))
             }
             Route::Accept { listener, id, connection } => {

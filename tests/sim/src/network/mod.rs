@@ -3,6 +3,7 @@
 mod arrival;
 mod incidents;
 mod notes;
+mod router;
 mod visit;
 
 use core::fmt;
@@ -27,6 +28,7 @@ use crate::wire_tap::octets_of;
 
 use notes::Notes;
 pub(crate) use notes::{Fate, Sent};
+use router::TooBig;
 
 /// Hosts, links, and the conversations that run over them.
 ///
@@ -86,6 +88,8 @@ pub struct Counts {
     pub clock_changes: u64,
     /// Times at which a host's connections were given another congestion controller.
     pub controller_changes: u64,
+    /// Packets that routers said were too large for them.
+    pub reports: u64,
     /// Packets of the endpoint that a full device dropped.
     pub dropped_replies: u64,
 }
@@ -104,6 +108,7 @@ impl Counts {
         self.crashes += other.crashes;
         self.clock_changes += other.clock_changes;
         self.controller_changes += other.controller_changes;
+        self.reports += other.reports;
         self.dropped_replies += other.dropped_replies;
     }
 }
@@ -280,10 +285,6 @@ impl Network {
         &self.hosts
     }
 
-    pub(crate) fn host_mut(&mut self, id: HostId) -> &mut Host {
-        &mut self.hosts[id.0]
-    }
-
     pub(crate) fn wires(&self) -> &[Wire] {
         &self.wires
     }
@@ -387,15 +388,19 @@ impl Network {
             self.trace.say(self.time, from, format_args!("        lost by what it is"));
         }
         wire.last = Some(packet.clone());
+        let mut too_big = Vec::new();
         for out in passed {
             let octets = if out == packet { octets.clone() } else { octets_of(&out, u32::MAX)? };
-            let outcome = wire.link.send(self.time, Datagram::new(octets));
+            let outcome = wire.link.send(self.time, Datagram::new(octets.clone()));
+            if let LinkOutcome::TooBig { mtu_bytes } = outcome {
+                too_big.push(TooBig { from, to, octets, mtu_bytes });
+            }
             if outcome != LinkOutcome::Taken {
                 self.trace.say(self.time, from, format_args!("        {outcome:?}"));
             }
             self.notes.add(self.time, from, &out, outcome);
         }
-        Ok(())
+        too_big.iter().try_for_each(|dropped| self.report_too_big(dropped))
     }
 
     fn host_at(&self, address: IpAddr) -> Option<HostId> {

@@ -66,7 +66,7 @@ impl Network {
     /// Drains a connection: events, what concerns the endpoint, packets.
     pub(crate) fn visit(&mut self, host: HostId, index: usize) -> Result<(), Violation> {
         self.run_application(host, index)?;
-        self.carry(host, index);
+        self.carry(host, index)?;
         let time = self.time;
         let at = &mut self.hosts[host.0];
         let now = at.now(time);
@@ -115,7 +115,7 @@ impl Network {
     }
 
     /// Carries what concerns the endpoint there.
-    pub(super) fn carry(&mut self, host: HostId, index: usize) {
+    pub(super) fn carry(&mut self, host: HostId, index: usize) -> Result<(), Violation> {
         let at = &mut self.hosts[host.0];
         let now = at.now(self.time);
         let length = at.time_wait_length();
@@ -127,9 +127,10 @@ impl Network {
             }
             at.endpoint.handle_event(now, slot.id, event);
             if slot.is_released {
-                return;
+                break;
             }
         }
+        self.share_path_mtu(host)
     }
 
     /// Sends what there is, until the device is full.
@@ -148,8 +149,7 @@ impl Network {
             let Some(packet) = slot.connection.poll_transmit(now, limits) else {
                 slot.watch.judge(now, &slot.connection, &Cause::Polled)?;
                 slot.watch.judge_drained(now)?;
-                self.carry(host, index);
-                return Ok(());
+                return self.carry(host, index);
             };
             slot.watch.judge(now, &slot.connection, &Cause::Transmit(&packet))?;
             ensure(wanted, Invariant::Timers, || {

@@ -144,6 +144,8 @@ faults! {
     ControllerChanges = "controller-changes", 150, hosts::controller_changes;
     /// Another congestion controller, or pacing.
     Controllers = "controllers", 600, hosts::controllers;
+    /// A link takes smaller packets than both hosts, from some time on; it says so or does not.
+    PathMtu = "path-mtu", 250, links::path_mtu;
 }
 
 impl Fault {

@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use synack_netem::{
-    Bottleneck, BurstLoss, Capacity, CoDel, Corruption, Distribution, Duplication, EcnUse, Jitter,
-    Order, Outage, OutageEffect, Padding, Probability, Queue, Rate, ReorderBy, Reordering, Spikes,
+    Bottleneck, BurstLoss, Capacity, CoDel, Corruption, Distribution, Duplication, EcnUse, Excess,
+    Jitter, Mtu, Order, Outage, OutageEffect, Padding, Probability, Queue, Rate, ReorderBy,
+    Reordering, Spikes,
 };
-use synack_tcb::EcnPolicy;
+use synack_tcb::{EcnPolicy, MtuProbing};
 use synack_wire::Ecn;
 
-use super::Plan;
+use super::{Incident, Plan};
 use crate::middlebox::{Kind, Mangling, Strips, Target};
 use crate::streams::Dice;
 
@@ -208,6 +209,26 @@ pub(super) fn mangling(plan: &mut Plan, dice: &mut Dice) {
             flags: dice.chance(300),
             option: dice.chance(300),
         };
+    }
+}
+
+pub(super) fn path_mtu(plan: &mut Plan, dice: &mut Dice) {
+    let is_ipv6 = plan.hosts[0].address.is_ipv6();
+    let least = if is_ipv6 { 1_280 } else { 576 };
+    let modes = [MtuProbing::Off, MtuProbing::OnBlackHole, MtuProbing::Always];
+    for host in &mut plan.hosts {
+        host.connection.mtu_probing = dice.pick(&modes);
+    }
+    for index in directions(dice) {
+        let excess = dice.pick(&[Excess::Reported, Excess::Reported, Excess::Silent]);
+        let bytes = dice.magnitude(least, 1_500) as usize;
+        let mtu = Mtu { bytes, excess };
+        if dice.chance(400) {
+            plan.links[*index].mtu = Some(mtu);
+            continue;
+        }
+        let time = dice.time_magnitude(Duration::from_millis(1), plan.heals_at);
+        plan.incidents.push((time, Incident::Narrow(*index, mtu)));
     }
 }
 

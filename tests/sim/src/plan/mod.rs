@@ -9,7 +9,7 @@ use core::fmt;
 use core::time::Duration;
 
 pub use fault::Fault;
-use synack_netem::{Bottleneck, LinkConfig, Rate};
+use synack_netem::{Bottleneck, LinkConfig, Mtu, Rate};
 
 use crate::Controller;
 use crate::device::DeviceFaults;
@@ -81,6 +81,8 @@ pub enum Incident {
     InPath(HostId),
     /// A host's connections are given another congestion controller.
     Controller(HostId, Controller),
+    /// The first link, or the second, takes no larger packets.
+    Narrow(usize, Mtu),
 }
 
 impl Plan {
