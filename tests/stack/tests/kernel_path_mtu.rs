@@ -136,7 +136,8 @@ fn in_silence(mtu_probing: MtuProbing) {
             let ends = link.opened_by_us(family).await.unwrap();
             let info = upload(ends).await.info().unwrap();
             let found = info.path_mtu;
-            assert!(found <= NARROW && NARROW < found + 8, "{family:?}: {found}");
+            // As far as the search came by then: probes wait for round trips, the stream does not.
+            assert!(found <= NARROW && NARROW < found + 100, "{family:?}: {found}");
             let is_black_hole = mtu_probing == MtuProbing::OnBlackHole;
             let is_reduced = info.counters.mtu_reductions > 0;
             assert_eq!(is_reduced, is_black_hole, "{family:?}");
