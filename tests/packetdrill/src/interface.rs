@@ -236,6 +236,9 @@ unsafe extern "C" fn recvmsg(_: User, fd: c_int, message: *mut msghdr, flags: c_
 /// # Safety
 /// Each of them may be written.
 unsafe fn receive(fd: c_int, list: &[iovec], flags: c_int) -> ssize_t {
+    if list.iter().any(|place| is_missing(place.iov_base, place.iov_len)) {
+        return returned(Err::<ssize_t, _>(Errno(libc::EFAULT)));
+    }
     let room = list.iter().map(|place| place.iov_len).sum();
     let received = guarded(|| calls::read(fd, room, flags));
     if let Ok(octets) = &received
@@ -267,6 +270,9 @@ unsafe extern "C" fn send(
     len: usize,
     flags: c_int,
 ) -> ssize_t {
+    if is_missing(from, len) {
+        return returned(Err::<ssize_t, _>(Errno(libc::EFAULT)));
+    }
     // SAFETY: `send` takes so many octets to be read.
     let from = unsafe { octets(from, len) };
     guarded(|| returned(calls::write(fd, from, flags)))
@@ -460,6 +466,11 @@ unsafe extern "C" fn splice(
     _flags: c_uint,
 ) -> ssize_t {
     unsupported() as ssize_t
+}
+
+/// Whether octets are asked of, or for, no place at all.
+fn is_missing(place: *const c_void, len: usize) -> bool {
+    place.is_null() && len > 0
 }
 
 /// What needs a kernel around the sockets.

@@ -24,41 +24,54 @@ impl Bursts {
     /// Marks the segments that left together, of which those with new text are handed to the device
     /// `segments_max` at a time. A burst that is sent again has its end if all of it is.
     pub(crate) fn mark(&mut self, segments: &mut [TcpPacket], segments_max: u32) {
-        let (mut run, mut new, mut count) = (None, None, 0);
+        self.remember_new(segments, segments_max);
+        let mut run: Option<SeqRange> = None;
         for packet in segments {
             let segment = &mut packet.segment;
             let (start, end) = (segment.seq, segment.end());
-            let is_new = self.sent_to.is_none_or(|sent_to| start >= sent_to);
-            self.sent_to = Some(self.sent_to.map_or(end, |sent_to| sent_to.max(end)));
             if segment.payload.is_empty() {
                 continue;
             }
-            let run = run.get_or_insert_with(|| SeqRange::new(start, start));
-            let from = if run.end == start { run.start } else { start };
-            *run = SeqRange::new(from, end);
-            if is_new {
-                count += 1;
-                let burst = SeqRange::new(*new.get_or_insert(start), end);
-                if count == segments_max || segment.control.contains(Flags::PSH) {
-                    if count > 1 {
-                        self.remember(burst);
-                    }
-                    (new, count) = (None, 0);
-                }
-            }
-            let is_end = |burst: &SeqRange| burst.end == end && from <= burst.start;
-            if self.bursts.iter().any(is_end) {
+            let goes_on = run.filter(|run| run.end == start);
+            let from = goes_on.map_or(start, |run| run.start);
+            run = Some(SeqRange::new(from, end));
+            let ends_here = |burst: &SeqRange| burst.end == end && from <= burst.start;
+            if self.bursts.iter().any(ends_here) {
                 segment.control |= Flags::PSH;
             }
         }
-        if let (Some(start), Some(sent_to)) = (new, self.sent_to)
-            && count > 1
-        {
-            self.remember(SeqRange::new(start, sent_to));
+    }
+
+    /// Cuts what is new into bursts: at their greatest length, at the end of a write, at the last.
+    fn remember_new(&mut self, segments: &[TcpPacket], segments_max: u32) {
+        let sent_to = self.sent_to;
+        let is_new = |packet: &&TcpPacket| {
+            let segment = &packet.segment;
+            !segment.payload.is_empty() && sent_to.is_none_or(|sent_to| segment.seq >= sent_to)
+        };
+        let mut burst: Option<(SeqRange, u32)> = None;
+        for segment in segments.iter().filter(is_new).map(|packet| &packet.segment) {
+            let (start, count) =
+                burst.map_or((segment.seq, 0), |(range, count)| (range.start, count));
+            let (range, count) = (SeqRange::new(start, segment.end()), count + 1);
+            burst = Some((range, count));
+            if count == segments_max || segment.control.contains(Flags::PSH) {
+                self.remember(range, count);
+                burst = None;
+            }
+        }
+        if let Some((range, count)) = burst {
+            self.remember(range, count);
+        }
+        for end in segments.iter().map(|packet| packet.segment.end()) {
+            self.sent_to = Some(self.sent_to.map_or(end, |sent_to| sent_to.max(end)));
         }
     }
 
-    fn remember(&mut self, burst: SeqRange) {
+    fn remember(&mut self, burst: SeqRange, count: u32) {
+        if count < 2 {
+            return;
+        }
         if self.bursts.len() == BURSTS_MAX {
             self.bursts.pop_front();
         }
@@ -143,6 +156,10 @@ mod tests {
             (SeqNum::new(3), b"efgh".to_vec(), Flags::PSH),
             (SeqNum::new(7), b"ij".to_vec(), Flags::NONE),
         ];
+        let mut short = Bursts::default();
+        let mut all = segments_of(whole.clone());
+        short.mark(&mut all, 9);
+        assert_eq!(all[2].segment.control, Flags::PSH, "what cwnd ends is a burst too");
         assert_eq!(seen, expected);
         let mut again = segments_of(whole);
         bursts.mark(&mut again, 3);
