@@ -207,6 +207,25 @@ fn cc_23_a_window_that_limits_nothing_does_not_grow() {
 }
 
 #[test]
+fn cc_23_a_window_that_is_used_whole_grows_though_nothing_waits() {
+    let mut c = open();
+    c.write(10_000);
+    assert_eq!(octets_sent(&mut c), 10_000);
+    c.run(100);
+    c.ack(2_001);
+    assert_eq!(c.info().cwnd, 11_000);
+    // Nothing was sent since, so that less and less of it is in use.
+    c.run(100);
+    c.ack(10_001);
+    c.write(5_000);
+    assert_eq!(octets_sent(&mut c), 5_000);
+    let cwnd = c.info().cwnd;
+    c.run(100);
+    c.ack(15_001);
+    assert_eq!(c.info().cwnd, cwnd);
+}
+
+#[test]
 fn iw_1_dec_8_a_connection_begins_with_ten_segments() {
     for (mss, octets) in [(536, 5_360), (1_000, 10_000), (1_460, 14_600)] {
         let mut c = reno(Setup::default().offering(|options| options.mss = Some(mss))).open();

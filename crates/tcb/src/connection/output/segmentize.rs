@@ -185,6 +185,10 @@ impl Connection {
         self.hold.on_sent(plan.len, plan.mss, range.end);
         self.tell_sent(now, range.len());
         self.recovery.on_sent(now, range, plan.mss, Sent::Segment);
+        if self.cwnd_room() < plan.mss {
+            // All of cwnd is in use, whether or not more waits (CC-23).
+            self.recovery.on_cwnd_limited(self.snd.nxt);
+        }
         self.start_send_timers(now, Left::New);
         let mut packet = self.text_packet(range, plan.mss, options);
         self.mark_new_text(&mut packet);
