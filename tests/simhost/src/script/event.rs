@@ -3,6 +3,7 @@
 use super::assertion::Assertion;
 use super::call::Call;
 use super::error::ScriptError;
+use super::icmp::IcmpLine;
 use super::packet::PacketLine;
 
 /// One event of a script.
@@ -33,6 +34,7 @@ pub(super) enum When {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Arrives(PacketLine),
+    ArrivesIcmp(IcmpLine),
     Leaves(PacketLine),
     Call(Call),
     Settings(Vec<(String, String)>),
@@ -79,7 +81,10 @@ fn event(line: usize, text: &str) -> Result<Event, String> {
     let (when, rest) = text.split_once(char::is_whitespace).ok_or("a time and nothing after it")?;
     let rest = rest.trim();
     let what = match rest.chars().next() {
-        Some('<') => What::Arrives(PacketLine::parse(&rest[1..])?),
+        Some('<') => match rest[1..].trim().strip_prefix("icmp ") {
+            Some(error) => What::ArrivesIcmp(IcmpLine::parse(error)?),
+            None => What::Arrives(PacketLine::parse(&rest[1..])?),
+        },
         Some('>') => What::Leaves(PacketLine::parse(&rest[1..])?),
         Some('`') => settings(rest)?,
         Some('%') => asserts(rest)?,

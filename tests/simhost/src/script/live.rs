@@ -5,9 +5,10 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 use synack_wire::{
     ChecksumTrust, Ecn, Flags, IpFields, Options, Parsed, Payload, SackBlocks, Segment, SeqNum,
-    SeqRange, TcpPacket, Timestamps, parse,
+    SeqRange, TcpPacket, Timestamps, emit_icmp_error, parse,
 };
 
+use super::icmp::IcmpLine;
 use super::packet::{PacketLine, TcpOption};
 
 /// One connection, as the script and as the wire have it. The peer's numbers are the script's.
@@ -65,6 +66,24 @@ impl Live {
             },
         };
         packet.to_bytes().map_err(|error| format!("{error:?}"))
+    }
+
+    /// The ICMP error that a line describes, as it arrives from the peer.
+    pub(super) fn build_icmp(&self, line: &IcmpLine) -> Result<Bytes, String> {
+        let quoted = TcpPacket {
+            source: self.local,
+            destination: self.remote,
+            ip: IpFields::default(),
+            segment_size: None,
+            segment: Segment {
+                seq: SeqNum::new(line.seq.wrapping_add(self.seq_offset.unwrap_or(0))),
+                payload: Payload::from(Bytes::from(vec![0; line.len as usize])),
+                ..Segment::default()
+            },
+        };
+        let quoted = quoted.to_bytes().map_err(|error| format!("{error:?}"))?;
+        let error = emit_icmp_error(line.kind, self.remote.ip(), &quoted);
+        error.map(Bytes::from).map_err(|error| format!("{error:?}"))
     }
 
     fn options(&self, line: &PacketLine, seq_offset: u32) -> Result<Options, String> {

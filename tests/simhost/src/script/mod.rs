@@ -26,6 +26,7 @@ mod assertion;
 mod call;
 mod error;
 mod event;
+mod icmp;
 mod live;
 mod packet;
 mod run;

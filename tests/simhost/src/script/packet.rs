@@ -126,7 +126,7 @@ fn flags(text: &str) -> Result<Flags, String> {
 }
 
 /// `start:end(length)`, which must agree.
-fn numbers(text: &str) -> Result<(u32, u32), String> {
+pub(super) fn numbers(text: &str) -> Result<(u32, u32), String> {
     let bad = || format!("`{text}` is not start:end(length)");
     let (start, rest) = text.split_once(':').ok_or_else(bad)?;
     let (end, len) = rest.split_once('(').ok_or_else(bad)?;

@@ -93,6 +93,11 @@ impl Stage {
                 self.host.inject(packet);
                 self.retry()
             }
+            What::ArrivesIcmp(line) => {
+                let packet = self.live.build_icmp(line)?;
+                self.host.inject(packet);
+                self.retry()
+            }
             What::Call(call) => self.begin(event, call, from_us),
             What::Settings(settings) => settings.iter().try_for_each(|(name, value)| {
                 let set = self.host.settings_mut().set(name, value);
