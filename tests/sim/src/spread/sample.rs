@@ -83,7 +83,10 @@ impl Sample {
             goes_on = transfer.step(time)?;
             let Some(&sender) = transfer.sender() else { continue };
             cwnd_max = cwnd_max.max(sender.cwnd);
-            if slow_start.is_none() && sender.ssthresh != u32::MAX {
+            if sender.ssthresh == u32::MAX {
+                // It had not ended: what ended it was taken back.
+                slow_start = None;
+            } else if slow_start.is_none() {
                 slow_start = Some(SlowStartEnd { time: transfer.time(), cwnd: cwnd_max });
             }
             let moment = Moment::of(&transfer, &sender);
