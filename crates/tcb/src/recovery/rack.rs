@@ -31,7 +31,8 @@ pub(super) struct Rack {
 }
 
 /// What is sent while SND.UNA stays and something above it is SACKed is what Limited Transmit
-/// allows, and no part of FlightSize (LT-1, CC-15).
+/// allows, and no part of FlightSize (LT-1, CC-15). Once reordering was seen that is how things
+/// usually are: cwnd goes on growing by what is SACKed, and what it lets go is as good as any.
 #[derive(Clone, Copy, Debug)]
 struct Limited {
     /// SND.UNA.
@@ -154,8 +155,9 @@ impl Rack {
 
     /// After an ACK; `is_disordered` says whether something is SACKed.
     pub(super) fn limit_flight(&mut self, una: SeqNum, nxt: SeqNum, is_disordered: bool) {
-        self.limited = self.limited.filter(|limited| is_disordered && limited.una == una);
-        if is_disordered {
+        let is_limited = is_disordered && !self.reordering_seen;
+        self.limited = self.limited.filter(|limited| is_limited && limited.una == una);
+        if is_limited {
             self.limited.get_or_insert(Limited { una, from: nxt });
         }
     }

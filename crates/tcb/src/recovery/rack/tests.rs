@@ -185,3 +185,14 @@ fn cc_15_what_limited_transmit_sends_is_no_part_of_the_flight() {
     rack.limit_flight(ISS + 11_000, ISS + 25_000, false);
     assert_eq!(flight(&rack, 11_000, 26_000), 15_000);
 }
+
+#[test]
+fn cc_15_where_reordering_was_seen_all_that_cwnd_let_go_is_the_flight() {
+    let mut rack = Rack::new(ISS, None);
+    let flight = |rack: &Rack, una: u32, nxt: u32| rack.flight_size(ISS + una, ISS + nxt);
+    rack.limit_flight(ISS, ISS + 10_000, true);
+    assert_eq!(flight(&rack, 0, 12_000), 10_000);
+    rack.on_reordering();
+    rack.limit_flight(ISS, ISS + 12_000, true);
+    assert_eq!(flight(&rack, 0, 15_000), 15_000);
+}
