@@ -105,6 +105,19 @@ impl Connection {
         }
     }
 
+    /// The retransmission timer expired. Whether what it is for was sent again meanwhile, less than
+    /// one RTO ago; if so, the timer runs until that is over. It is looked at here, so that no
+    /// retransmission need move the timer.
+    ///
+    /// Source: RFC 6298 §5 (RTO-11).
+    pub(super) fn defers_retransmission(&mut self, now: Instant) -> bool {
+        let earliest = self.recovery.earliest_timeout(self.rto_bounds());
+        let Some(due) = earliest.filter(|due| *due > now) else { return false };
+        self.loss.retransmit_at = Some(due);
+        self.arm_loss_timer();
+        true
+    }
+
     /// PTO expired: a probe is due, or else the timer of retransmission starts anew.
     ///
     /// Source: RFC 8985 §7.3 (TLP-7, TLP-16).

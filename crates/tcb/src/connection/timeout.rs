@@ -70,6 +70,9 @@ impl Connection {
             self.on_syn_timeout(now);
             return;
         }
+        if self.defers_retransmission(now) {
+            return;
+        }
         self.await_poll();
         if !self.recovery.is_awaiting_ack() {
             return;

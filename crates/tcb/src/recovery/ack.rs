@@ -77,6 +77,11 @@ impl LossRecovery {
         let restart_timer = advanced && self.restarts_timer(&arrival);
         let spurious = self.undo_needless(&arrival, &delivered);
         let was_fast = self.episode.is_fast();
+        // After a timeout SND.UNA leaps over what was reported before it.
+        let growth_max = match &self.episode {
+            Episode::Timeout(_) => delivered.newly,
+            Episode::Open | Episode::Fast(_) => u32::MAX,
+        };
         let recovered = if advanced { self.leave_episode(&arrival) } else { None };
         let lost_before = self.sent.lost();
         let probe_len = self.mtu_probe_len();
@@ -96,7 +101,7 @@ impl LossRecovery {
             acked_bytes: delivered.acked,
             sacked_bytes: delivered.sacked,
             delivered_bytes: delivered.newly,
-            growth_bytes: self.growth(&delivered),
+            growth_bytes: self.growth(&delivered).min(growth_max),
             lost_bytes: newly_lost,
             in_flight_before: before.in_flight,
             in_flight: self.in_flight(),
@@ -128,6 +133,9 @@ impl LossRecovery {
             },
         });
         delivered.acked = self.sent.acknowledge(arrival.ack, |part| delivered.on_acked(part));
+        if delivered.acked > 0 {
+            self.forget_reneged();
+        }
         let outstanding = SeqRange::new(arrival.ack, arrival.nxt);
         for block in arrival.sack.unwrap_or_default() {
             // SACK-11: below SND.UNA, beyond SND.NXT, inverted, or a D-SACK (DSACK-4).

@@ -46,6 +46,8 @@ pub(super) struct TimeoutRecovery {
     pub(super) frto: Frto,
     /// What RACK knew before it.
     pub(super) rack: RackMark,
+    /// Whether the peer was seen to drop what it had reported by SACK.
+    pub(super) has_reneged: bool,
 }
 
 /// How a fast recovery began. Units: octets.

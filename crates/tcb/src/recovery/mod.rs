@@ -41,6 +41,7 @@ use min_rtt::MinRtt;
 use mtu_probe::MtuProbe;
 pub(crate) use mtu_probe::MtuVerdict;
 use rack::Rack;
+use record::Fate;
 pub(crate) use record::Sent;
 use rto::Backoff;
 pub(crate) use rto::RtoBounds;
@@ -244,6 +245,22 @@ impl LossRecovery {
     /// Whether what is sent now tells how fast the application is, not the network (BBR-17).
     pub(crate) fn is_app_limited(&self) -> bool {
         self.sent.rate.is_app_limited()
+    }
+
+    /// Before when the retransmission timer need not expire: one RTO after what is at SND.UNA was
+    /// sent last, if it is in flight.
+    ///
+    /// Without SACK it may: recovery from many losses ends in a timeout (RFC 6582 §4, NR-5).
+    ///
+    /// Source: RFC 6298 §5 (RTO-11); RFC 6675 §6.
+    pub(crate) fn earliest_timeout(&self, bounds: RtoBounds) -> Option<Instant> {
+        match self.detector {
+            Detector::Duplicates(_) => None,
+            Detector::Rack { .. } => {
+                let first = self.sent.first().filter(|first| first.fate == Fate::InFlight)?;
+                Some(first.sent_at + self.rto(bounds))
+            }
+        }
     }
 
     /// Octets that are to be sent again.

@@ -67,7 +67,8 @@ impl LossRecovery {
                 (Frto::Conventional, before.rack)
             }
         };
-        self.episode = Episode::Timeout(Box::new(TimeoutRecovery { point: nxt, frto, rack }));
+        let recovery = TimeoutRecovery { point: nxt, frto, rack, has_reneged: false };
+        self.episode = Episode::Timeout(Box::new(recovery));
     }
 
     /// The timer of the SYN expired; its retransmission is not kept here.
@@ -154,11 +155,18 @@ impl LossRecovery {
         self.sent.lost() > lost_before
     }
 
-    /// Decides what of all that is unacknowledged is lost, after the timer expired for `una`. What
-    /// SACK reported is believed no longer.
+    /// Decides what of all that is unacknowledged is lost, after the timer expired for `una`.
+    ///
+    /// What SACK reported stays reported, unless `una` is: a peer that has it would have
+    /// acknowledged it, so it reneged, and is believed no longer. RFC 2018 §5 would have every
+    /// report forgotten; RFC 6675 §5.1 lets them stay where reneging is looked for, as here and in
+    /// [`forget_reneged`](Self::forget_reneged). A megabyte that was received is not sent again for
+    /// the one segment before it.
     fn lose_on_timeout(&mut self, now: Instant, una: SeqNum) {
         let inputs = self.window_inputs();
-        self.sent.note_sacked();
+        if self.is_first_reported() {
+            self.forget_reports();
+        }
         match &mut self.detector {
             Detector::Duplicates(duplicates) => {
                 duplicates.reset();
@@ -168,13 +176,53 @@ impl LossRecovery {
                 probe.reset();
                 let window = rack.window(inputs);
                 let rack = *rack;
-                self.sent.judge_all(|record| {
-                    let is_due = rack.lost_at(record, window) <= now;
-                    let is_lost = record.range.start == una || is_due || record.fate == Fate::Lost;
-                    if is_lost { Fate::Lost } else { Fate::InFlight }
+                self.sent.judge_all(|record| match record.fate {
+                    Fate::Sacked | Fate::Lost => record.fate,
+                    Fate::InFlight => {
+                        let is_due = rack.lost_at(record, window) <= now;
+                        let is_lost = record.range.start == una || is_due;
+                        if is_lost { Fate::Lost } else { Fate::InFlight }
+                    }
                 });
                 self.sent.mark_overdue(|record| rack.is_older(record));
             }
+        }
+    }
+
+    /// SND.UNA advanced, and the reports of the same ACK are not looked at yet: if it stands now at
+    /// something that was reported before a timeout, the peer dropped that, and nothing is believed
+    /// that it reported before. What it still has is in the reports that follow (RFC 2018 §8).
+    ///
+    /// Once for each timeout, since every record is looked at; what a peer drops later waits for
+    /// the next.
+    ///
+    /// Source: RFC 2018 §5, §8 (SACK-9, SACK-12); RFC 6675 §5.1 (DEC-5).
+    pub(super) fn forget_reneged(&mut self) {
+        let is_first_reported = self.is_first_reported();
+        let Episode::Timeout(timeout) = &mut self.episode else { return };
+        if !is_first_reported || timeout.has_reneged {
+            return;
+        }
+        timeout.has_reneged = true;
+        timeout.frto = Frto::Conventional;
+        self.forget_reports();
+    }
+
+    /// Whether SACK reported what lies at SND.UNA.
+    fn is_first_reported(&self) -> bool {
+        self.sent.first().is_some_and(|first| first.fate == Fate::Sacked)
+    }
+
+    /// What SACK reported is lost, but it stays known that it was reported (FRTO-11).
+    fn forget_reports(&mut self) {
+        self.sent.note_sacked();
+        self.sent.judge_all(|record| match record.fate {
+            Fate::Sacked | Fate::Lost => Fate::Lost,
+            Fate::InFlight => Fate::InFlight,
+        });
+        if let Detector::Rack { rack, .. } = &self.detector {
+            let rack = *rack;
+            self.sent.mark_overdue(|record| rack.is_older(record));
         }
     }
 

@@ -25,6 +25,7 @@ mod patience;
 mod paws;
 mod rack;
 mod reduction;
+mod reneging;
 mod retransmission_timer;
 mod segment_size;
 mod selective_receiver;

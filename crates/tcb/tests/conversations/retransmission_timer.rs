@@ -177,6 +177,26 @@ fn rto_11_rto_12_the_timer_starts_with_the_first_segment_and_not_with_each() {
 }
 
 #[test]
+fn rto_11_what_was_sent_again_in_recovery_has_an_rto_of_its_own_as_it_is_by_then() {
+    let reno = std::sync::Arc::new(NewReno::FACTORY);
+    let mut c = Setup::sack().configured(|config| config.congestion = reno).open();
+    c.write(10_000);
+    assert_eq!(c.packets().len(), 10);
+    c.run_to(100);
+    c.sack(&[(1_001, 4_001)]);
+    c.expect(&["[.] 1:1001 ack 1"]);
+    assert_eq!(c.info().rto, ms(300));
+    // A queue has grown: the rest takes 390 ms, and so may what was sent again at 100.
+    c.run_to(390);
+    c.sack(&[(1_001, 10_001)]);
+    let due_ms = 100 + c.info().rto.as_micros().div_ceil(1_000) as u64;
+    assert!(due_ms > 400);
+    c.until(due_ms - 1, &[]);
+    c.run(1);
+    assert_eq!(c.only_sent().seq, c.iss + 1);
+}
+
+#[test]
 fn rto_13_when_everything_is_acknowledged_no_timer_runs() {
     let mut c = with_rtt(100).open();
     c.write(2_500);

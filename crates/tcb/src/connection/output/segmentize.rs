@@ -70,10 +70,6 @@ impl Connection {
         self.counters.retransmissions = self.counters.retransmissions.wrapping_add(counted);
         self.tell_sent(now, range.len());
         self.recovery.on_retransmitted(now, range, mss);
-        if self.negotiated.sack && range.start == self.snd.una {
-            // RTO-11. Without SACK the timer runs on, so that a long recovery ends (NR-5).
-            self.restart_loss_timer(now);
-        }
         self.start_send_timers(now, Left::Again);
         self.text_packet(range, mss, options)
     }
