@@ -205,3 +205,33 @@ fn plpmtud_6_switched_off_the_search_ends_where_it_is() {
     far.receive_to(&mut c, 200_001);
     assert_eq!((c.info().path_mtu, c.info().counters.mtu_probes), (1_024, 1));
 }
+
+#[test]
+fn plpmtud_9_after_a_timeout_the_next_probe_waits_for_five_rtos() {
+    let setup = probing(wide());
+    let mut c = setup.open();
+    let mut far = FarEnd::behind(1_500, &setup);
+    c.write(100_000);
+    assert_eq!(lengths(&mut c)[0], 1_500);
+    // Nothing of the first flight arrives, nor a probe of its tail.
+    while c.info().counters.timeouts == 0 {
+        lengths(&mut c);
+        c.run(10);
+    }
+    let timed_out_ms = c.clock_ms();
+    let rto_ms = c.info().rto.as_millis() as u64;
+    let began = c.info().counters;
+    assert_eq!((began.mtu_probes, began.mtu_probes_lost), (1, 0), "it says nothing of sizes");
+    while c.info().counters.mtu_probes == 1 {
+        if c.info().unsent < 100_000 {
+            c.write(100_000);
+        }
+        far.round(&mut c);
+        assert!(c.clock_ms() < 60_000);
+    }
+    let waited_ms = c.clock_ms() - timed_out_ms;
+    assert!(5 * rto_ms <= waited_ms, "{waited_ms} ms, RTO {rto_ms} ms");
+    assert!(waited_ms <= 5 * rto_ms + 4 * RTT_MS, "{waited_ms} ms, RTO {rto_ms} ms");
+    far.round(&mut c);
+    assert_eq!(c.info().path_mtu, 1_500);
+}
