@@ -15,6 +15,8 @@ pub(crate) struct Interface {
     pub(crate) device: Box<dyn Device>,
     pub(crate) pool: BufferPool,
     pub(crate) backlog: Backlog,
+    /// Whether the device cuts super-segments up.
+    pub(crate) takes_super_segments: bool,
     /// The largest packet, as the device or the application has it, whichever is less.
     mtu: u32,
     addresses: Vec<IpNet>,
@@ -42,9 +44,11 @@ impl Interface {
         addresses: Vec<IpNet>,
         routes: Vec<IpNet>,
     ) -> Self {
-        let mtu_of_device = device.capabilities().mtu;
+        let capabilities = device.capabilities();
+        let mtu_of_device = capabilities.mtu;
         Self {
-            pool: BufferPool::new(mtu_of_device as usize),
+            pool: BufferPool::new(capabilities.packet_len_max()),
+            takes_super_segments: capabilities.super_segments,
             backlog: Backlog::default(),
             mtu: mtu_max.map_or(mtu_of_device, |max| max.min(mtu_of_device)),
             device,
@@ -177,9 +181,19 @@ impl Interface {
 
 impl fmt::Debug for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { device: _, pool, backlog, mtu, addresses, routes, condition } = self;
+        let Self {
+            device: _,
+            pool,
+            backlog,
+            takes_super_segments,
+            mtu,
+            addresses,
+            routes,
+            condition,
+        } = self;
         f.debug_struct("Interface")
             .field("mtu", mtu)
+            .field("takes_super_segments", takes_super_segments)
             .field("addresses", addresses)
             .field("routes", routes)
             .field("condition", condition)

@@ -36,7 +36,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | speak with the kernel's network | [`TunDevice`] |
+//! | speak with the kernel's network | [`StackBuilder::tun`], [`TunDevice`], [`OffloadTunDevice`] |
 //! | join stacks in one process, for tests above all | [`MemoryDevice`], [`MemorySwitch`] |
 //! | tunnel without a privilege | [`UdpDevice`] |
 //! | carry packets by something of your own | [`PacketsDevice`], or implement [`Device`] |
@@ -71,12 +71,12 @@ mod wheel;
 
 pub use buffer_pool::{Block, BufferPool};
 pub use connect::Connect;
-#[cfg(target_os = "linux")]
-pub use device::TunDevice;
 pub use device::{
     Capabilities, Device, ImpairedDevice, MemoryDevice, MemorySwitch, Outgoing, PacketsDevice,
     Received, UdpDevice,
 };
+#[cfg(target_os = "linux")]
+pub use device::{OffloadTunDevice, TunDevice};
 pub use error::StackError;
 pub use events::{StreamEvent, StreamEvents};
 pub use ipnet::IpNet;

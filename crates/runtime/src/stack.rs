@@ -12,7 +12,9 @@ use tokio::time::Instant;
 
 use crate::congestion::CongestionFactory;
 use crate::connect::Connect;
-use crate::device::Device;
+use crate::device::{Capabilities, Device};
+#[cfg(target_os = "linux")]
+use crate::device::{OffloadTunDevice, TunDevice};
 use crate::driver::{Bell, Driver, Request};
 use crate::interfaces::{Interface, Interfaces};
 use crate::listener::Listen;
@@ -168,6 +170,35 @@ impl StackBuilder {
         let plan = std::mem::take(&mut self.first);
         self.plans.push((Box::new(device), plan));
         self
+    }
+
+    /// Adds the TUN device `name`, which is made if there is none, with offloads if the kernel has
+    /// them: an [`OffloadTunDevice`] or else a [`TunDevice`]. The event `tun device` of `tracing`
+    /// says which, as [`capabilities`](Self::capabilities) does.
+    ///
+    /// # Errors
+    /// As [`TunDevice::open`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O enabled.
+    #[cfg(target_os = "linux")]
+    pub fn tun(self, name: &str) -> io::Result<Self> {
+        match OffloadTunDevice::open(name) {
+            Ok(device) => {
+                tracing::info!(name, offload = true, "tun device");
+                Ok(self.device(device))
+            }
+            Err(error) => {
+                let device = TunDevice::open(name)?;
+                tracing::info!(name, offload = false, %error, "tun device");
+                Ok(self.device(device))
+            }
+        }
+    }
+
+    /// What the devices can do that were added so far, in order.
+    pub fn capabilities(&self) -> impl Iterator<Item = Capabilities> {
+        self.plans.iter().map(|(device, _)| device.capabilities())
     }
 
     /// Gives the stack an address on a device; its prefix says who the neighbours are.

@@ -4,35 +4,76 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::process::Command;
 use std::time::Duration;
 
-use synack::{Stack, TunDevice};
+use synack::{Device, ImpairedDevice, OffloadTunDevice, Stack, StackBuilder, TunDevice};
+use synack_netem::LinkConfig;
 use synack_netns::Interface;
+use synack_wire::pseudo_header;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
-/// Runs `body` beside a stack at 10.9.0.2 and fd09::2, with the kernel at 10.9.0.1 and fd09::1.
-fn with_stack<F: Future<Output = ()>>(body: impl FnOnce(Stack) -> F + Send) {
+/// How a stack is put behind a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    /// One packet a system call.
+    Plain,
+    /// Super-segments, and no checksums.
+    Offload,
+    /// The same behind a link that knows of no such thing.
+    Wrapped,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Plain, Self::Offload, Self::Wrapped];
+
+    fn open(self) -> StackBuilder {
+        let builder = Stack::builder();
+        match self {
+            Self::Plain => {
+                let mut queues = tokio_tun::Tun::builder().name("syn0").mtu(1_500).build().unwrap();
+                let device = TunDevice::new(queues.remove(0)).unwrap();
+                assert_eq!(device.name(), "syn0");
+                builder.device(device)
+            }
+            Self::Offload => builder.tun("syn0").unwrap(),
+            Self::Wrapped => {
+                let device = OffloadTunDevice::open("syn0").unwrap();
+                let link = LinkConfig::default();
+                builder.device(ImpairedDevice::new(device, link.clone(), link, 1))
+            }
+        }
+    }
+}
+
+/// Runs `body` beside a stack of each kind at 10.9.0.2 and fd09::2, with the kernel at 10.9.0.1 and
+/// fd09::1.
+fn with_stack<F: Future<Output = ()>>(body: impl Fn(Stack, Kind) -> F + Sync) {
     synack_netns::test(|| {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_all().build().unwrap().block_on(async {
-            let tun = tokio_tun::Tun::builder().name("syn0").mtu(1_500).build().unwrap().remove(0);
-            let device = TunDevice::new(tun).unwrap();
-            assert_eq!(device.name(), "syn0");
-            let interface = Interface::named("syn0").unwrap();
-            interface.set_up().unwrap();
-            interface.add_address("10.9.0.1/24".parse().unwrap()).unwrap();
-            interface.add_address("fd09::1/64".parse().unwrap()).unwrap();
-            let stack = Stack::builder()
-                .device(device)
-                .address("10.9.0.2/24".parse().unwrap())
-                .address("fd09::2/64".parse().unwrap())
-                .spawn()
-                .unwrap();
-            let finished = tokio::time::timeout(Duration::from_secs(60), body(stack)).await;
-            finished.expect("nothing here takes a minute");
-        });
+        for kind in Kind::ALL {
+            eprintln!("{kind:?}");
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().build().unwrap().block_on(async {
+                let builder = kind.open();
+                let capabilities: Vec<_> = builder.capabilities().collect();
+                assert_eq!(capabilities[0].super_segments, kind == Kind::Offload);
+                assert_eq!((capabilities[0].mtu, capabilities.len()), (1_500, 1));
+                let interface = Interface::named("syn0").unwrap();
+                interface.set_up().unwrap();
+                interface.add_address("10.9.0.1/24".parse().unwrap()).unwrap();
+                interface.add_address("fd09::1/64".parse().unwrap()).unwrap();
+                let stack = builder
+                    .address("10.9.0.2/24".parse().unwrap())
+                    .address("fd09::2/64".parse().unwrap())
+                    .spawn()
+                    .unwrap();
+                let finished =
+                    tokio::time::timeout(Duration::from_secs(60), body(stack, kind)).await;
+                finished.expect("nothing here takes a minute");
+            });
+        }
     });
 }
 
@@ -62,7 +103,7 @@ where
 
 #[test]
 fn the_kernel_connects_to_a_listener_over_both_families() {
-    with_stack(|stack| async move {
+    with_stack(|stack, kind| async move {
         for address in ["10.9.0.2:80", "[fd09::2]:80"] {
             let address: SocketAddr = address.parse().unwrap();
             let listener = stack.listen(address).await.unwrap();
@@ -74,12 +115,92 @@ fn the_kernel_connects_to_a_listener_over_both_families() {
         }
         let stats = stack.stats();
         assert_eq!((stats.all_parse_errors().count(), stats.send_errors), (0, 0));
+        // Two times 4 MB each way: 11,000 segments; or 200 super-segments, if all were full.
+        let is_few = |packets: u64| packets < 4_000;
+        assert_eq!(is_few(stats.packets_in), kind == Kind::Offload, "{}", stats.packets_in);
+        assert_eq!(is_few(stats.packets_out), kind == Kind::Offload, "{}", stats.packets_out);
+    });
+}
+
+/// Whether the checksum of the UDP datagram in `packet` is right.
+fn is_intact(packet: &[u8]) -> bool {
+    let (datagram, mut sum) = match packet[0] >> 4 {
+        4 => {
+            let [source, destination] = [12, 16].map(|at| packet[at..at + 4].try_into().unwrap());
+            let [source, destination]: [[u8; 4]; 2] = [source, destination];
+            let datagram = &packet[20..];
+            let len = datagram.len().try_into().unwrap();
+            (datagram, pseudo_header::ipv4(source.into(), destination.into(), UDP, len))
+        }
+        _ => {
+            let [source, destination] = [8, 24].map(|at| packet[at..at + 16].try_into().unwrap());
+            let [source, destination]: [[u8; 16]; 2] = [source, destination];
+            let datagram = &packet[40..];
+            let len = datagram.len().try_into().unwrap();
+            (datagram, pseudo_header::ipv6(source.into(), destination.into(), UDP, len))
+        }
+    };
+    sum.add(datagram);
+    sum.is_intact()
+}
+
+#[test]
+fn datagrams_of_the_kernel_come_with_checksums_and_are_answered() {
+    with_stack(|stack, kind| async move {
+        let mut others = stack.other_packets().unwrap();
+        for (from, to) in [("10.9.0.1:0", "10.9.0.2:53"), ("[fd09::1]:0", "[fd09::2]:53")] {
+            let socket = UdpSocket::bind(from).await.unwrap();
+            let port = socket.local_addr().unwrap().port();
+            socket.send_to(b"question", to).await.unwrap();
+            let (ip_len, packet) = loop {
+                let packet = others.recv().await.unwrap();
+                // The kernel says other things as well when a device comes up.
+                let (ip_len, protocol) =
+                    if packet[0] >> 4 == 4 { (20, packet[9]) } else { (40, packet[6]) };
+                if protocol == UDP && packet[ip_len..ip_len + 2] == port.to_be_bytes() {
+                    break (ip_len, packet);
+                }
+            };
+            // Behind the link without offloads nobody completes it.
+            assert!(is_intact(&packet) || kind == Kind::Wrapped);
+            let mut answer = packet.to_vec();
+            let (addresses, half) = if ip_len == 20 { (12..20, 4) } else { (8..40, 16) };
+            answer[addresses].rotate_left(half);
+            answer[ip_len..ip_len + 4].rotate_left(2);
+            others.send(answer.into()).unwrap();
+            let mut buffer = [0; 100];
+            let len = socket.recv(&mut buffer).await.unwrap();
+            assert_eq!(&buffer[..len], b"question");
+        }
+    });
+}
+
+#[test]
+fn an_offload_device_is_opened_by_its_descriptor_too() {
+    synack_netns::test(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let device = OffloadTunDevice::open("syn0").unwrap();
+            assert_eq!(device.name(), "syn0");
+            let refused = OffloadTunDevice::open("a_name_of_16_octs").unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+            // Not a device; and one of the other kind.
+            let none = std::fs::File::open("/dev/null").unwrap();
+            assert!(OffloadTunDevice::from_fd(none.into()).is_err());
+            let copy = device.as_fd().try_clone_to_owned().unwrap();
+            let again = OffloadTunDevice::from_fd(copy).unwrap();
+            assert_eq!((again.name(), again.capabilities()), ("syn0", device.capabilities()));
+            let plain = TunDevice::open("syn1").unwrap();
+            let copy = plain.as_fd().try_clone_to_owned().unwrap();
+            let refused = OffloadTunDevice::from_fd(copy).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+        });
     });
 }
 
 #[test]
 fn a_stack_connects_to_the_kernel_over_both_families() {
-    with_stack(|stack| async move {
+    with_stack(|stack, _| async move {
         for address in ["10.9.0.1:0", "[fd09::1]:0"] {
             let listener = TcpListener::bind(address).await.unwrap();
             let remote = listener.local_addr().unwrap();
@@ -91,7 +212,7 @@ fn a_stack_connects_to_the_kernel_over_both_families() {
 
 #[test]
 fn the_kernel_refuses_and_is_refused() {
-    with_stack(|stack| async move {
+    with_stack(|stack, _| async move {
         let refused = stack.connect("10.9.0.1:9".parse().unwrap()).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         let refused = TcpStream::connect("10.9.0.2:9").await.unwrap_err();
@@ -101,7 +222,7 @@ fn the_kernel_refuses_and_is_refused() {
 
 #[test]
 fn resets_pass_both_ways() {
-    with_stack(|stack| async move {
+    with_stack(|stack, _| async move {
         let listener = stack.listen("10.9.0.2:80".parse().unwrap()).await.unwrap();
         let connect = || async {
             let (kernel, accepted) =
@@ -122,7 +243,7 @@ fn resets_pass_both_ways() {
 
 #[test]
 fn a_device_that_is_removed_fails_its_connections() {
-    with_stack(|stack| async move {
+    with_stack(|stack, _| async move {
         let listener = TcpListener::bind("10.9.0.1:0").await.unwrap();
         let remote = listener.local_addr().unwrap();
         let (stream, _accepted) = tokio::join!(stack.connect(remote), listener.accept());
@@ -137,3 +258,6 @@ fn a_device_that_is_removed_fails_its_connections() {
         assert!(error.get_ref().is_some_and(|source| source.is::<synack::StackError>()), "{error}");
     });
 }
+
+/// The protocol number (RFC 768).
+const UDP: u8 = 17;

@@ -22,6 +22,11 @@ impl<'a> Cut<'a> {
         self.packet
     }
 
+    /// The packet, if this is all of it.
+    pub fn as_whole(self) -> Option<&'a TcpPacket> {
+        (self.len == self.packet.segment.payload.len()).then_some(self.packet)
+    }
+
     /// SEG.SEQ of the first of the segments.
     pub fn seq(self) -> SeqNum {
         self.packet.segment.seq + self.offset

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Context;
-use synack::{IpNet, Stack, TunDevice};
+use synack::{IpNet, OffloadTunDevice, Stack, TunDevice};
 use tokio::task::JoinSet;
 
 use crate::protocol::{self, Service};
@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// Octets in a packet, IP header included
     #[arg(long, default_value_t = 1500)]
     mtu: u32,
+    /// Open the device with virtio-net headers: super-segments both ways, no checksums
+    #[arg(long)]
+    offload: bool,
     /// Threads that run the tasks
     #[arg(long, value_enum, default_value = "many")]
     workers: Workers,
@@ -33,8 +36,14 @@ pub(crate) struct Arguments {
 /// Serves until it is ended from outside.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     arguments.workers.runtime()?.block_on(async {
-        let device = TunDevice::open(&arguments.tun).context("opening the TUN device")?;
-        let mut builder = Stack::builder().device(device).mtu(arguments.mtu);
+        let name = &arguments.tun;
+        let builder = Stack::builder();
+        let builder = if arguments.offload {
+            builder.device(OffloadTunDevice::open(name).context("opening the TUN device")?)
+        } else {
+            builder.device(TunDevice::open(name).context("opening the TUN device")?)
+        };
+        let mut builder = builder.mtu(arguments.mtu);
         builder = builder.address(IpNet::new(IpAddr::V4(arguments.ip), 16)?);
         if let Some(ip6) = arguments.ip6 {
             builder = builder.address(IpNet::new(IpAddr::V6(ip6), 64)?);

@@ -57,6 +57,9 @@ impl Family {
     }
 }
 
+/// The device.
+const NAME: &str = "synack0";
+
 /// Runs `body` in a private network with a stack behind a TUN device of `mtu`, on a runtime of one
 /// thread. Where no TUN device can be had it says so; under `CI=true` that is a failure.
 pub fn with_kernel<F: Future<Output = ()>>(mtu: u16, body: impl FnOnce(Link) -> F + Send) {
@@ -69,20 +72,20 @@ pub fn with_configured<F: Future<Output = ()>>(
     configure: impl FnOnce(StackBuilder) -> StackBuilder + Send,
     body: impl FnOnce(Link) -> F + Send,
 ) {
-    with_device(mtu, |device| device, configure, body);
+    with_device(mtu, TunDevice::open, configure, body);
 }
 
-/// Likewise, with a device that is wrapped, as by [`synack::ImpairedDevice`].
+/// Likewise, with the device that `open` makes of the name of a TUN device.
 pub fn with_device<D: Device, F: Future<Output = ()>>(
     mtu: u16,
-    wrap: impl FnOnce(TunDevice) -> D + Send,
+    open: impl FnOnce(&str) -> io::Result<D> + Send,
     configure: impl FnOnce(StackBuilder) -> StackBuilder + Send,
     body: impl FnOnce(Link) -> F + Send,
 ) {
     synack_netns::test(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime of one thread").block_on(async {
-            let link = Link::open(mtu, wrap, configure).expect("a device in a private network");
+            let link = Link::open(mtu, open, configure).expect("a device in a private network");
             let stack = link.stack.clone();
             body(link).await;
             drop(stack);
@@ -92,21 +95,21 @@ pub fn with_device<D: Device, F: Future<Output = ()>>(
 
 impl Link {
     /// Makes a TUN device of `mtu`, in the private network of the calling thread; gives the kernel
-    /// its end of it, and the other, as `wrap` makes it, to a stack that is built as `configure`
+    /// its end of it, and the other, as `open` opens it, to a stack that is built as `configure`
     /// says.
     ///
     /// # Errors
     /// What the kernel says of the device or of an address of its own, or the stack of its.
     pub fn open<D: Device>(
         mtu: u16,
-        wrap: impl FnOnce(TunDevice) -> D,
+        open: impl FnOnce(&str) -> io::Result<D>,
         configure: impl FnOnce(StackBuilder) -> StackBuilder,
     ) -> io::Result<Self> {
-        let builder = Tun::builder().name("synack0").mtu(i32::from(mtu).max(1_280));
-        let mut queues = builder.up().build().map_err(io::Error::other)?;
-        let device = TunDevice::new(queues.remove(0))?;
-        let interface = Interface::named("synack0")?;
-        let mut builder = Stack::builder().device(wrap(device));
+        let builder = Tun::builder().name(NAME).mtu(i32::from(mtu).max(1_280)).persist();
+        // It lives on, as long as the network does, for whoever opens it next.
+        drop(builder.up().build().map_err(io::Error::other)?);
+        let interface = Interface::named(NAME)?;
+        let mut builder = Stack::builder().device(open(NAME)?);
         for family in Family::ALL {
             let length = if family == Family::V4 { 24 } else { 64 };
             let prefix = |ip: IpAddr| IpNet::new(ip, length).expect("a length that fits");

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use synack::{ConnectionConfig, EcnPolicy, ImpairedDevice};
+use synack::{ConnectionConfig, EcnPolicy, ImpairedDevice, TunDevice};
 use synack_netem::{Bottleneck, Capacity, EcnUse, LinkConfig, Rate};
 use synack_netns::set_sysctl;
 use synack_stack::programs::are_installed;
@@ -136,11 +136,14 @@ fn each_tells_the_other_of_marks(tcp_ecn: &str, accurate_ecn: bool) {
     let queue = Bottleneck::codel(Rate::mbit(100), Capacity::packets(1_000), EcnUse::Mark);
     let delay = Duration::from_millis(5);
     let line = LinkConfig { delay, bottleneck: Some(queue), ..LinkConfig::default() };
-    let wrap = |device| ImpairedDevice::new(device, line.clone(), line, 1);
+    let open = |name: &str| {
+        let device = TunDevice::open(name)?;
+        Ok(ImpairedDevice::new(device, line.clone(), line, 1))
+    };
     let config =
         ConnectionConfig { ecn: EcnPolicy::Ask, accurate_ecn, ..ConnectionConfig::default() };
     let configure = |builder: synack::StackBuilder| builder.connection_config(config);
-    with_device(1_500, wrap, configure, |link| async move {
+    with_device(1_500, open, configure, |link| async move {
         if set_sysctl("net.ipv4.tcp_ecn", tcp_ecn).is_err() {
             eprintln!("this kernel has no accurate ECN");
             return;

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use synack::{ConnectionConfig, ImpairedDevice, MtuProbing, StackBuilder};
+use synack::{ConnectionConfig, ImpairedDevice, MtuProbing, StackBuilder, TunDevice};
 use synack_netem::{Excess, LinkConfig, Mtu};
 use synack_netns::{Interface, Namespace, set_sysctl};
 use synack_stack::stream::{receive, send};
@@ -130,8 +130,11 @@ fn pmtu_2_pmtu_3_pmtu_8_pmtu_14_the_kernels_router_says_what_it_takes() {
 fn in_silence(mtu_probing: MtuProbing) {
     let narrow = Mtu { bytes: NARROW as usize, excess: Excess::Silent };
     let line = LinkConfig { mtu: Some(narrow), ..LinkConfig::default() };
-    let wrap = |device| ImpairedDevice::new(device, LinkConfig::default(), line, 1);
-    with_device(1_500, wrap, probing(mtu_probing), |link| async move {
+    let open = |name: &str| {
+        let device = TunDevice::open(name)?;
+        Ok(ImpairedDevice::new(device, LinkConfig::default(), line, 1))
+    };
+    with_device(1_500, open, probing(mtu_probing), |link| async move {
         for family in Family::ALL {
             let ends = link.opened_by_us(family).await.unwrap();
             let info = upload(ends).await.info().unwrap();

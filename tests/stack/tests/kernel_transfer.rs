@@ -1,19 +1,24 @@
-//! Octets between the kernel's TCP and ours, every one right: both ways, both families, four MTUs.
+//! Octets between the kernel's TCP and ours, every one right: both ways, both families, four MTUs,
+//! with super-segments and without.
 //! The kernel's end are ordinary sockets of tokio in a private network, behind a TUN device.
 
+use synack::OffloadTunDevice;
 use synack_stack::stream::transfer;
-use synack_stack::{Ends, Family, Link, with_kernel};
+use synack_stack::{Ends, Family, Link, with_device, with_kernel};
 
 const LEN: usize = 16 << 20;
 
 /// A stream each way over a connection that the kernel opened, then over one that we opened.
 fn every_octet_arrives(mtu: u16) {
-    with_kernel(mtu, |link| async move {
-        for family in Family::ALL {
-            opened_by_the_kernel(&link, family).await;
-            opened_by_us(&link, family).await;
-        }
-    });
+    with_kernel(mtu, both_ways);
+    with_device(mtu, OffloadTunDevice::open, |builder| builder, both_ways);
+}
+
+async fn both_ways(link: Link) {
+    for family in Family::ALL {
+        opened_by_the_kernel(&link, family).await;
+        opened_by_us(&link, family).await;
+    }
 }
 
 async fn opened_by_the_kernel(link: &Link, family: Family) {

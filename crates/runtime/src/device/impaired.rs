@@ -37,6 +37,8 @@ use crate::sync::{Mutex, lock};
 pub struct ImpairedDevice<D> {
     device: D,
     epoch: Instant,
+    /// For what the device gives, which may be longer than what comes off a link.
+    pool: Mutex<BufferPool>,
     links: Mutex<Links>,
     /// Absent while it is polled, which only the driver does.
     sleep: Mutex<Option<Pin<Box<Sleep>>>>,
@@ -60,7 +62,14 @@ impl<D: Device> ImpairedDevice<D> {
             refused: None,
             driver: None,
         };
-        Self { device, epoch: Instant::now(), links: Mutex::new(links), sleep: Mutex::default() }
+        let pool = BufferPool::new(device.capabilities().packet_len_max());
+        Self {
+            device,
+            epoch: Instant::now(),
+            pool: Mutex::new(pool),
+            links: Mutex::new(links),
+            sleep: Mutex::default(),
+        }
     }
 
     /// Changes what the links do, from now on.
@@ -85,11 +94,15 @@ impl<D: Device> ImpairedDevice<D> {
     }
 
     /// Puts on the inward link what the device has.
-    fn take_in(&self, cx: &mut Context<'_>, pool: &mut BufferPool) -> io::Result<()> {
+    fn take_in(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut pool = lock(&self.pool);
         for _ in 0..BATCH {
-            let Poll::Ready(received) = self.device.poll_receive(cx, pool) else { return Ok(()) };
-            let packet = received?.packet;
-            lock(&self.links).inward.send(self.now(), packet);
+            let received = self.device.poll_receive(cx, &mut pool);
+            let Poll::Ready(received) = received else { return Ok(()) };
+            let mut links = lock(&self.links);
+            for packet in received?.into_plain() {
+                links.inward.send(self.now(), packet);
+            }
         }
         cx.waker().wake_by_ref();
         Ok(())
@@ -142,9 +155,9 @@ impl<D: Device> Device for ImpairedDevice<D> {
     fn poll_receive(
         &self,
         cx: &mut Context<'_>,
-        pool: &mut BufferPool,
+        _pool: &mut BufferPool,
     ) -> Poll<io::Result<Received>> {
-        self.take_in(cx, pool)?;
+        self.take_in(cx)?;
         if let Poll::Ready(Err(error)) = self.poll_outward(cx) {
             return Poll::Ready(Err(error));
         }
@@ -172,8 +185,9 @@ impl<D: Device> Device for ImpairedDevice<D> {
         Ok(())
     }
 
+    /// What passes the links are packets as they are on a wire, whatever the device takes.
     fn capabilities(&self) -> Capabilities {
-        self.device.capabilities()
+        Capabilities::of_mtu(self.device.capabilities().mtu)
     }
 }
 

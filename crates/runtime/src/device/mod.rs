@@ -6,13 +6,20 @@ mod packets;
 #[cfg(target_os = "linux")]
 mod tun;
 #[cfg(target_os = "linux")]
+mod tun_offload;
+#[cfg(target_os = "linux")]
+mod tun_queue;
+#[cfg(target_os = "linux")]
 mod tun_sys;
 mod udp;
+#[cfg(target_os = "linux")]
+mod virtio_header;
 #[cfg(target_os = "linux")]
 mod watch;
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -20,9 +27,11 @@ use bytes::Bytes;
 pub use impaired::ImpairedDevice;
 pub use memory::{MemoryDevice, MemorySwitch};
 pub use packets::PacketsDevice;
-use synack_wire::{ChecksumTrust, Cut, emit_contiguous};
+use synack_wire::{ChecksumTrust, Cut, Parsed, TcpPacket, emit_contiguous, parse};
 #[cfg(target_os = "linux")]
 pub use tun::TunDevice;
+#[cfg(target_os = "linux")]
+pub use tun_offload::OffloadTunDevice;
 pub use udp::UdpDevice;
 
 use crate::buffer_pool::BufferPool;
@@ -88,14 +97,28 @@ impl<D: Device + ?Sized> Device for Arc<D> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// The largest packet it carries, either way. Units: octets, IP header included.
+    /// The largest packet on the wire, either way. Units: octets, IP header included.
     pub mtu: u32,
+    /// Whether it takes super-segments and cuts them up, and gives such as it joined.
+    pub super_segments: bool,
 }
 
 impl Capabilities {
     /// Those of a device that carries whole packets of up to `mtu` octets, checksums included.
     pub const fn of_mtu(mtu: u32) -> Self {
-        Self { mtu }
+        Self { mtu, super_segments: false }
+    }
+
+    /// Those of a device that carries super-segments too, of up to 64 KiB.
+    #[must_use]
+    pub const fn with_super_segments(self) -> Self {
+        Self { super_segments: true, ..self }
+    }
+
+    /// The largest packet that it may give. Units: octets.
+    pub(crate) fn packet_len_max(self) -> usize {
+        let mtu = self.mtu as usize;
+        if self.super_segments { mtu.max(SUPER_SEGMENT_LEN_MAX) } else { mtu }
     }
 }
 
@@ -107,12 +130,28 @@ pub struct Received {
     pub packet: Bytes,
     /// How far its TCP checksum can be relied on.
     pub checksum: ChecksumTrust,
+    /// Octets of payload in each of the segments that it was joined from; `None` if it was not.
+    pub segment_size: Option<NonZeroU16>,
 }
 
 impl Received {
     /// A packet whose checksum is to be verified.
     pub const fn unverified(packet: Bytes) -> Self {
-        Self { packet, checksum: ChecksumTrust::Verify }
+        Self { packet, checksum: ChecksumTrust::Verify, segment_size: None }
+    }
+
+    /// The packets that it would have been on a wire: segments by themselves, with checksums. Of
+    /// what cannot be read it is left as it is.
+    fn into_plain(self) -> Vec<Bytes> {
+        let Self { packet, checksum, segment_size } = self;
+        if segment_size.is_none() && checksum != ChecksumTrust::Partial {
+            return vec![packet];
+        }
+        let Ok(Parsed::Tcp { packet: mut whole, .. }) = parse(packet.clone(), checksum) else {
+            return vec![packet];
+        };
+        whole.segment_size = segment_size;
+        whole.cut_up().filter_map(|cut| to_bytes(cut).ok()).collect()
     }
 }
 
@@ -145,6 +184,15 @@ impl<'a> Outgoing<'a> {
         match self.content {
             Content::Tcp(packet) => packet.packet_len(),
             Content::Octets(octets) => octets.len(),
+        }
+    }
+
+    /// The TCP packet, whole, which may be a super-segment if the device
+    /// [takes such](Capabilities::super_segments); for one that gathers.
+    pub fn as_tcp(&self) -> Option<&'a TcpPacket> {
+        match self.content {
+            Content::Tcp(cut) => cut.as_whole(),
+            Content::Octets(_) => None,
         }
     }
 
@@ -188,11 +236,7 @@ impl<'a> Outgoing<'a> {
     /// As [`contiguous`](Self::contiguous).
     pub fn to_bytes(&self) -> io::Result<Bytes> {
         match self.content {
-            Content::Tcp(packet) => {
-                let mut octets = vec![0; packet.packet_len()];
-                emit_contiguous(packet, &mut octets).map_err(invalid)?;
-                Ok(octets.into())
-            }
+            Content::Tcp(packet) => to_bytes(packet),
             Content::Octets(octets) => Ok(Bytes::copy_from_slice(octets)),
         }
     }
@@ -207,6 +251,15 @@ impl fmt::Debug for Outgoing<'_> {
     }
 }
 
+fn to_bytes(packet: Cut<'_>) -> io::Result<Bytes> {
+    let mut octets = vec![0; packet.packet_len()];
+    emit_contiguous(packet, &mut octets).map_err(invalid)?;
+    Ok(octets.into())
+}
+
 fn invalid(error: synack_wire::EmitError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, error)
 }
+
+/// What the length field of IPv6 can say, and its header.
+const SUPER_SEGMENT_LEN_MAX: usize = 65_535 + 40;

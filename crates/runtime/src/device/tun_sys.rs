@@ -1,11 +1,15 @@
 //! What tokio-tun and tokio have no safe call for: the one file of this crate with unsafe code.
-#![allow(unsafe_code, reason = "descriptors are borrowed, and registered, by their number")]
+#![allow(unsafe_code, reason = "descriptors are used by their number, and devices by ioctl")]
 
+use std::ffi::c_int;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio_tun::Tun;
@@ -33,4 +37,145 @@ pub(super) fn register<Fd: AsRawFd>(watched: Arc<Fd>) -> io::Result<AsyncFd<Arc<
     // `AsyncFd` holds it until it has deregistered it.
     let registered = unsafe { AsyncFd::register_with_interest(watched, Interest::READABLE) };
     registered.map_err(io::Error::from)
+}
+
+/// Attaches `tun`, which is `/dev/net/tun` just opened, to the device `name`, which must exist or
+/// is made: no packet information, a virtio-net header before each packet. Returns the name, which
+/// is the kernel's choice where `name` has a `%d`.
+///
+/// # Errors
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) for a name that is too long, or where the kernel
+/// has no such headers; what else it answers.
+pub(super) fn attach_with_headers(tun: &File, name: &str) -> io::Result<String> {
+    let mut request = InterfaceRequest::new(name)?;
+    request.value.flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+    // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, which `InterfaceRequest` is laid out as
+    // and which outlives the call; the kernel keeps no pointer to it.
+    unsafe { attach(tun.as_raw_fd(), &raw mut request) }?;
+    Ok(request.name())
+}
+
+/// The name of the device that `tun` is attached to in that manner.
+///
+/// # Errors
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is attached in another; what the kernel
+/// answers.
+pub(super) fn name_with_headers(tun: &File) -> io::Result<String> {
+    let mut request = InterfaceRequest::new("")?;
+    // SAFETY: TUNGETIFF writes a `struct ifreq`, as above.
+    unsafe { attached(tun.as_raw_fd(), &raw mut request) }?;
+    // SAFETY: the kernel wrote the flags; any bits are a number.
+    let flags = unsafe { request.value.flags };
+    let wanted = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+    if flags & (wanted | IFF_TAP) != wanted {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(request.name())
+}
+
+/// Lets the kernel give super-segments of TCP, and packets without checksums.
+///
+/// # Errors
+/// What it answers, if it has no such thing.
+pub(super) fn offload(tun: &File) -> io::Result<()> {
+    // SAFETY: TUNSETOFFLOAD takes its argument by value and touches no memory of ours.
+    unsafe { set_offload(tun.as_raw_fd(), OFFLOADS) }?;
+    Ok(())
+}
+
+/// Lets no read or write of `tun` wait.
+///
+/// # Errors
+/// What the kernel answers.
+pub(super) fn set_nonblocking(tun: &File) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(tun, FcntlArg::F_GETFL)?);
+    fcntl(tun, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// The MTU of the device `name`. Units: octets.
+///
+/// # Errors
+/// What the kernel answers.
+pub(super) fn mtu(name: &str) -> io::Result<u32> {
+    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let mut request = InterfaceRequest::new(name)?;
+    // SAFETY: SIOCGIFMTU reads and writes a `struct ifreq`, as above.
+    unsafe { interface_mtu(any.as_raw_fd(), &raw mut request) }?;
+    // SAFETY: the kernel wrote the number; any bits are one.
+    u32::try_from(unsafe { request.value.number }).map_err(io::Error::other)
+}
+
+/// `struct ifreq` (linux/if.h).
+#[repr(C)]
+struct InterfaceRequest {
+    name: [u8; libc::IFNAMSIZ],
+    value: InterfaceValue,
+}
+
+/// As much of its union as is used here, and its size.
+#[repr(C)]
+union InterfaceValue {
+    flags: u16,
+    number: c_int,
+    octets: [u8; size_of::<libc::ifreq>() - libc::IFNAMSIZ],
+}
+
+impl InterfaceRequest {
+    fn new(name: &str) -> io::Result<Self> {
+        let value = InterfaceValue { octets: [0; _] };
+        let mut request = Self { name: [0; libc::IFNAMSIZ], value };
+        // The last octet stays 0: the kernel reads a C string.
+        let Some(place) = request.name[..libc::IFNAMSIZ - 1].get_mut(..name.len()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        place.copy_from_slice(name.as_bytes());
+        Ok(request)
+    }
+
+    fn name(&self) -> String {
+        let name = self.name.split(|octet| *octet == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(name).into_owned()
+    }
+}
+
+nix::ioctl_readwrite_bad!(
+    attach,
+    nix::request_code_write!(b'T', 202, size_of::<c_int>()),
+    InterfaceRequest
+);
+nix::ioctl_readwrite_bad!(
+    attached,
+    nix::request_code_read!(b'T', 210, size_of::<libc::c_uint>()),
+    InterfaceRequest
+);
+nix::ioctl_write_int_bad!(
+    set_offload,
+    nix::request_code_write!(b'T', 208, size_of::<libc::c_uint>())
+);
+nix::ioctl_readwrite_bad!(interface_mtu, libc::SIOCGIFMTU, InterfaceRequest);
+
+// linux/if_tun.h
+const IFF_TUN: u16 = 0x0001;
+const IFF_TAP: u16 = 0x0002;
+const IFF_NO_PI: u16 = 0x1000;
+const IFF_VNET_HDR: u16 = 0x4000;
+/// `TUN_F_CSUM`, `TUN_F_TSO4`, `TUN_F_TSO6`, `TUN_F_TSO_ECN`.
+const OFFLOADS: c_int = 1 | 2 | 4 | 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_has_the_layout_of_the_kernel() {
+        assert_eq!(size_of::<InterfaceRequest>(), size_of::<libc::ifreq>());
+        assert_eq!(std::mem::offset_of!(InterfaceRequest, value), libc::IFNAMSIZ);
+    }
+
+    #[test]
+    fn a_name_that_would_lose_its_end_is_refused() {
+        assert_eq!(InterfaceRequest::new("a123456789abcde").unwrap().name(), "a123456789abcde");
+        assert!(InterfaceRequest::new("a123456789abcdef").is_err());
+    }
 }

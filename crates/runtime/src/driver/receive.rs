@@ -48,12 +48,13 @@ impl Driver {
     }
 
     fn handle_received(&mut self, now: Instant, link: LinkId, received: Received) {
-        let Received { packet, checksum } = received;
+        let Received { packet, checksum, segment_size } = received;
         self.counters.packets_in.add(1);
         self.counters.octets_in.add(packet.len() as u64);
         match parse(packet, checksum) {
             // The packet stays where it was written: it is large to move.
             Ok(Parsed::Tcp { ref mut packet, option_fault }) => {
+                packet.segment_size = segment_size;
                 trace!("in  {packet}");
                 if let Some(fault) = option_fault {
                     self.counters.option_faults[fault.index()].add(1);

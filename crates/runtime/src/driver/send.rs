@@ -5,7 +5,7 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use synack_tcb::{ConnectionId, Instant, LinkId};
-use synack_wire::TcpPacket;
+use synack_wire::{Cut, TcpPacket};
 use tracing::trace;
 
 use super::Driver;
@@ -179,29 +179,42 @@ impl Driver {
         }
     }
 
-    /// Sends a packet, a super-segment segment by segment. Returns what a full device did not take:
-    /// the rest of it, or all of it.
+    /// Sends a packet, a super-segment segment by segment if the device wants that. Returns what a
+    /// full device did not take: the rest of it, or all of it.
     fn send_tcp(&mut self, link: LinkId, packet: &TcpPacket) -> Option<TcpPacket> {
         let interface = self.interfaces.get_mut(link).filter(|link| link.is_up())?;
         trace!("out {packet}");
+        if interface.takes_super_segments {
+            let sent = self.send_cut(link, packet.into());
+            return (sent == Sent::Refused).then(|| packet.clone());
+        }
         for segment in packet.cut_up() {
-            match interface.device.try_send(Outgoing::tcp(segment, &mut self.scratch)) {
-                Ok(()) => {
-                    self.counters.packets_out.add(1);
-                    self.counters.octets_out.add(segment.packet_len() as u64);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.counters.device_full.add(1);
-                    interface.backlog.set_full();
-                    return Some(packet.from_cut_on(segment).to_packet());
-                }
-                Err(error) => {
-                    trace!(%error, "lost {}", segment.to_packet());
-                    self.counters.send_errors.add(1);
-                }
+            if self.send_cut(link, segment) == Sent::Refused {
+                return Some(packet.from_cut_on(segment).to_packet());
             }
         }
         None
+    }
+
+    fn send_cut(&mut self, link: LinkId, cut: Cut<'_>) -> Sent {
+        let Some(interface) = self.interfaces.get_mut(link) else { return Sent::Gone };
+        match interface.device.try_send(Outgoing::tcp(cut, &mut self.scratch)) {
+            Ok(()) => {
+                self.counters.packets_out.add(1);
+                self.counters.octets_out.add(cut.packet_len() as u64);
+                Sent::Gone
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.counters.device_full.add(1);
+                interface.backlog.set_full();
+                Sent::Refused
+            }
+            Err(error) => {
+                trace!(%error, "lost {}", cut.to_packet());
+                self.counters.send_errors.add(1);
+                Sent::Gone
+            }
+        }
     }
 }
 
@@ -226,6 +239,15 @@ impl Budget {
         self.visits = self.visits.saturating_sub(1);
         self.segments = self.segments.saturating_sub(segments);
     }
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sent {
+    /// The device took it, or it is lost.
+    Gone,
+    /// The device is full.
+    Refused,
 }
 
 /// Segments that one connection may send in a visit, give or take a super-segment, of which these

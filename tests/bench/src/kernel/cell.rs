@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::ProgressBar;
+use synack::TunDevice;
 use synack_stack::stream::transfer;
 use synack_stack::{Ends, Family, Link};
 
@@ -69,7 +70,7 @@ impl Cell {
 
     async fn transfer(self, len: usize, seed: u64, progress: &ProgressBar) -> Outcome {
         let link =
-            Link::open(self.mtu, |device| device, |builder| builder).context("the device")?;
+            Link::open(self.mtu, TunDevice::open, |builder| builder).context("the device")?;
         let Ends { kernel, ours } = self.open(&link).await.context("the connection")?;
         let (reader, writer) = kernel.into_split();
         let (mut our_reader, our_writer) = ours.into_split();

@@ -57,6 +57,13 @@ const ROWS: &[Row] = &[
         ceiling: VNET,
         arguments: "stack null --vnet --copy --verify",
     },
+    Row { name: "synack-offload", link: Link::Tun, ceiling: VNET, arguments: "serve --offload" },
+    Row {
+        name: "synack-offload-1",
+        link: Link::Tun,
+        ceiling: VNET,
+        arguments: "serve --offload --workers one",
+    },
     #[cfg(feature = "peers")]
     Row {
         name: "smoltcp",
