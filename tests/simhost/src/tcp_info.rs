@@ -43,7 +43,7 @@ pub(crate) fn of_connection(connection: &Connection, _now: Instant) -> Vec<u8> {
         0, // last_ack_sent
         0, // last_data_recv
         0, // last_ack_recv
-        0, // pmtu
+        info.path_mtu,
         0, // rcv_ssthresh
         info.srtt.map_or(0, micros),
         micros(info.rttvar),
