@@ -115,8 +115,10 @@ impl Connection {
 
     /// Fast recovery begins, while `flight_size` octets were unacknowledged.
     pub(super) fn begin_recovery(&mut self, now: Instant, flight_size: u32) {
-        // What Limited Transmit sent, however long reordering lasted, does not count (CC-15).
-        let flight_size = flight_size.min(self.congestion.cwnd());
+        // CC-15: what left beyond the whole segments that cwnd held did so by Limited Transmit
+        // (RFC 3042 §2), or because later ones were reported, and does not count.
+        let cwnd = self.congestion.cwnd();
+        let flight_size = flight_size.min(cwnd - cwnd % self.smss());
         // ECN-12: once a window; but a controller that governs recovery must know of it.
         if self.congestion.governs_recovery() || !self.is_reduced_by_mark() {
             self.signal_congestion(now, CongestionSignal::Loss, flight_size);

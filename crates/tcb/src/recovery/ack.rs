@@ -204,7 +204,6 @@ impl LossRecovery {
         };
         rack.on_delivered(arrival.now, delivered);
         rack.adapt(arrival.ack, arrival.nxt, sign);
-        let flight_size = rack.flight_size(before.una, arrival.nxt);
         let probing = probe.on_ack(arrival);
         let begun_with = before.begun_with(delivered);
         let mut begins = self.detect_by_time(arrival.now, arrival.nxt, begun_with);
@@ -212,11 +211,7 @@ impl LossRecovery {
             begins = true;
             self.begin_for_probe(arrival.nxt, begun_with);
         }
-        let is_disordered = self.sent.sacked() > 0;
-        if let Detector::Rack { rack, .. } = &mut self.detector {
-            rack.limit_flight(arrival.ack, arrival.nxt, is_disordered);
-        }
-        begins.then_some(flight_size)
+        begins.then_some(before.outstanding)
     }
 
     /// A loss probe repaired a loss: congestion it was all the same, and if anything is in flight

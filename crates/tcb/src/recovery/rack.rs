@@ -26,19 +26,6 @@ pub(super) struct Rack {
     persist: u8,
     /// RACK.dsack_round: until this is acknowledged a D-SACK widens the window no further.
     dsack_round: Option<SeqNum>,
-    /// What is sent of what Limited Transmit allows, if it may be.
-    limited: Option<Limited>,
-}
-
-/// What is sent while SND.UNA stays and something above it is SACKed is what Limited Transmit
-/// allows, and no part of FlightSize (LT-1, CC-15). Once reordering was seen that is how things
-/// usually are: cwnd goes on growing by what is SACKed, and what it lets go is as good as any.
-#[derive(Clone, Copy, Debug)]
-struct Limited {
-    /// SND.UNA.
-    una: SeqNum,
-    /// SND.NXT when that began.
-    from: SeqNum,
 }
 
 /// RACK.xmit_ts, RACK.end_seq and RACK.rtt of some moment.
@@ -71,7 +58,6 @@ impl Rack {
             multiplier: 1,
             persist: 0,
             dsack_round: None,
-            limited: None,
         }
     }
 
@@ -151,20 +137,6 @@ impl Rack {
     /// Source: RFC 8985 §6.2 step 5 (RACK-12).
     pub(super) fn lost_at(&self, record: &SentRecord, window: Duration) -> Instant {
         record.sent_at + self.rtt + window
-    }
-
-    /// After an ACK; `is_disordered` says whether something is SACKed.
-    pub(super) fn limit_flight(&mut self, una: SeqNum, nxt: SeqNum, is_disordered: bool) {
-        let is_limited = is_disordered && !self.reordering_seen;
-        self.limited = self.limited.filter(|limited| is_limited && limited.una == una);
-        if is_limited {
-            self.limited.get_or_insert(Limited { una, from: nxt });
-        }
-    }
-
-    /// FlightSize without what Limited Transmit sent (CC-15). Units: octets.
-    pub(super) fn flight_size(&self, una: SeqNum, nxt: SeqNum) -> u32 {
-        self.limited.map_or(nxt, |limited| limited.from).saturating_since(una)
     }
 
     /// RACK.reordering_seen.

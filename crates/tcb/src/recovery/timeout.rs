@@ -92,11 +92,13 @@ impl LossRecovery {
         nxt: SeqNum,
         mss: u32,
     ) -> Option<u32> {
-        let Detector::Rack { rack, .. } = &self.detector else { return None };
+        if matches!(self.detector, Detector::Duplicates(_)) {
+            return None;
+        }
         let una = self.sent.first()?.range.start;
-        let flight_size = rack.flight_size(una, nxt);
+        let flight_size = nxt.saturating_since(una);
         let in_flight_before = self.in_flight();
-        let recover_flight = nxt.saturating_since(una).saturating_sub(self.sent.sacked());
+        let recover_flight = flight_size.saturating_sub(self.sent.sacked());
         let began = self.detect_by_time(now, nxt, BegunWith { recover_flight, delivered: 0 });
         let in_flight = self.in_flight();
         let reduction = self.episode.reduction();

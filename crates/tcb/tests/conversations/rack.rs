@@ -76,6 +76,22 @@ fn rack_9_rack_13_what_is_late_for_a_quarter_of_a_round_trip_is_lost() {
 }
 
 #[test]
+fn cc_15_rack_16_ssthresh_is_half_of_what_was_in_flight_without_limited_transmit() {
+    let mut c = in_flight(50_000);
+    reports(&mut c, 1, &[(1_001, 2_001)], &["[.] 10001:11001 ack 1"]);
+    reports(&mut c, 1, &[(1_001, 3_001)], &["[.] 11001:12001 ack 1"]);
+    reports(&mut c, 1, &[(1_001, 4_001)], &["[.] 1:1001 ack 1"]);
+    assert_eq!((c.info().counters.recoveries, c.info().ssthresh), (1, 5_000));
+    // A flight that cwnd did not limit counts as it is.
+    let mut c = open();
+    c.write(6_000);
+    assert_eq!(c.packets().len(), 6);
+    c.run_to(100);
+    reports(&mut c, 1, &[(1_001, 4_001)], &["[.] 1:1001 ack 1"]);
+    assert_eq!((c.info().cwnd, c.info().ssthresh), (3_000, 3_000));
+}
+
+#[test]
 fn cc_15_rack_16_where_reordering_was_seen_ssthresh_is_half_of_what_cwnd_let_go() {
     let mut c = in_flight(100_000);
     reports_any(&mut c, 1, &[(1_001, 2_001)]);

@@ -143,6 +143,17 @@ impl Cubic {
         self.window.grow(grown.min(sample.growth_bytes));
     }
 
+    /// FlightSize, or cwnd where that is what limited it: only whole segments leave, and what was
+    /// left of cwnd was less than one. Of a small window that is much. cwnd grows no further than
+    /// it is used (CC-23), as the RFC demands of who goes by it.
+    ///
+    /// Source: RFC 9438 §4.6 (CUBIC-11).
+    fn flight_size(&self, event: &CongestionEvent) -> u32 {
+        let Window { cwnd, mss, .. } = self.window;
+        let is_full = event.flight_size.saturating_add(mss) > cwnd;
+        if is_full { event.flight_size.max(cwnd) } else { event.flight_size }
+    }
+
     /// CUBIC-13, before the reduction.
     fn remember_maximum(&mut self) {
         let cwnd = self.window.cwnd;
@@ -200,7 +211,8 @@ impl CongestionController for Cubic {
             CongestionSignal::Ecn if is_gentle => AFTER_MARK,
             CongestionSignal::Loss | CongestionSignal::Ecn | CongestionSignal::Timeout => BETA,
         };
-        self.window.reduce(event, factor);
+        let flight_size = self.flight_size(event);
+        self.window.reduce(&CongestionEvent { flight_size, ..*event }, factor);
     }
 
     fn on_recovered(&mut self, _now: Instant, signal: CongestionSignal) {

@@ -72,6 +72,19 @@ fn cubic_2_and_cubic_11_what_congestion_leaves() {
 }
 
 #[test]
+fn cubic_11_a_flight_of_all_the_segments_that_cwnd_holds_counts_as_cwnd() {
+    for (case, flight, ssthresh) in [
+        ("five segments, and no sixth fits", 5_000, 4_130),
+        ("cwnd is not what limited it", 4_900, 3_430),
+        ("it is more than cwnd", 7_000, 4_900),
+    ] {
+        let mut cubic = inheriting(5_900);
+        cubic.on_congestion(&congestion(CongestionSignal::Loss, flight));
+        assert_eq!((cubic.ssthresh(), cubic.cwnd()), (ssthresh, ssthresh), "{case}");
+    }
+}
+
+#[test]
 fn cubic_14_persistent_marks_lead_down_to_one_segment() {
     let mut cubic = cubic();
     for _ in 0..20 {

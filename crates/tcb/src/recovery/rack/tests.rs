@@ -167,32 +167,3 @@ fn rack_12_overdue_is_what_had_a_round_trip_and_the_window() {
     take(&mut rack, 160, &[record(1_000, 2_000, 110, Again::No)]);
     assert_eq!(rack.lost_at(&first, ms(10)), at(100 + 50 + 10));
 }
-
-#[test]
-fn cc_15_what_limited_transmit_sends_is_no_part_of_the_flight() {
-    let mut rack = Rack::new(ISS, None);
-    let flight = |rack: &Rack, una: u32, nxt: u32| rack.flight_size(ISS + una, ISS + nxt);
-    rack.limit_flight(ISS, ISS + 10_000, false);
-    assert_eq!(flight(&rack, 0, 10_000), 10_000);
-    rack.limit_flight(ISS, ISS + 10_000, true);
-    rack.limit_flight(ISS, ISS + 12_000, true);
-    assert_eq!(flight(&rack, 0, 13_000), 10_000);
-    // SND.UNA advances, and duplicates begin anew (SACK-24): all before is a flight like any other,
-    // however long the path goes on to reorder.
-    rack.limit_flight(ISS + 1_000, ISS + 13_000, true);
-    assert_eq!(flight(&rack, 1_000, 13_000), 12_000);
-    assert_eq!(flight(&rack, 1_000, 14_000), 12_000);
-    rack.limit_flight(ISS + 11_000, ISS + 25_000, false);
-    assert_eq!(flight(&rack, 11_000, 26_000), 15_000);
-}
-
-#[test]
-fn cc_15_where_reordering_was_seen_all_that_cwnd_let_go_is_the_flight() {
-    let mut rack = Rack::new(ISS, None);
-    let flight = |rack: &Rack, una: u32, nxt: u32| rack.flight_size(ISS + una, ISS + nxt);
-    rack.limit_flight(ISS, ISS + 10_000, true);
-    assert_eq!(flight(&rack, 0, 12_000), 10_000);
-    rack.on_reordering();
-    rack.limit_flight(ISS, ISS + 12_000, true);
-    assert_eq!(flight(&rack, 0, 15_000), 15_000);
-}
