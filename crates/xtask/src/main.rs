@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod tidy;
+mod tree;
 
 use std::process::ExitCode;
 

@@ -84,7 +84,7 @@ fn chain_to(name: &str, package: &Package, resolved: &Resolved) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::packages::{Dependency, Node};
+    use crate::tree::packages::{Dependency, Node};
 
     fn project(folder: &str, uses: &str, purpose: Purpose, nodes: &[(&str, &[usize])]) -> Project {
         let mut project = Project::of(&[]);

@@ -127,7 +127,7 @@ fn manifest(package: &Package) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::packages::Dependency;
+    use crate::tree::packages::Dependency;
 
     const INHERITS: &str = "[lints]\nworkspace = true\n";
 

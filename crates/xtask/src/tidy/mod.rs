@@ -5,7 +5,6 @@
 
 mod allows;
 mod dependency_tree;
-mod finding;
 mod first_lines;
 mod forbidden_calls;
 mod layers;
@@ -13,11 +12,8 @@ mod lengths;
 mod machine_paths;
 mod manifests;
 mod names;
-mod packages;
 mod panics;
 mod paths;
-mod project;
-mod rust_file;
 mod select;
 mod stubs;
 mod top_level;
@@ -26,6 +22,7 @@ mod unsafe_code;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::tree::{finding, packages, project, rust_file};
 use finding::Finding;
 use project::Project;
 

@@ -154,7 +154,7 @@ fn paths_of_tokens(tokens: &[Token]) -> Vec<(Vec<String>, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tidy::project::Project;
+    use crate::tree::project::Project;
 
     fn paths(text: &str) -> Vec<String> {
         let project = Project::of(&[("a.rs", text)]);

@@ -11,35 +11,35 @@ use syn::visit::{self, Visit};
 use super::project::File;
 
 /// A Rust source file of the tree.
-pub(super) struct RustFile {
+pub(crate) struct RustFile {
     /// From the root, with forward slashes.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The lines, without their ends.
-    pub(super) lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// The syntax tree. Bodies of macro calls are not parsed: look for those in `tokens`.
-    pub(super) syntax: syn::File,
+    pub(crate) syntax: syn::File,
     /// All tokens in order, those inside macro calls too, with the delimiters as tokens.
-    pub(super) tokens: Vec<Token>,
+    pub(crate) tokens: Vec<Token>,
     /// Inline modules and items that exist only under `cfg(test)`, and `#[test]` functions.
-    pub(super) test_lines: Vec<RangeInclusive<usize>>,
+    pub(crate) test_lines: Vec<RangeInclusive<usize>>,
     /// Whether the whole file is test code.
-    pub(super) is_test_file: bool,
+    pub(crate) is_test_file: bool,
 }
 
 /// A token and the line it begins on.
-pub(super) struct Token {
-    pub(super) text: String,
-    pub(super) line: usize,
+pub(crate) struct Token {
+    pub(crate) text: String,
+    pub(crate) line: usize,
 }
 
 impl RustFile {
     /// Whether this line, counted from 1, is test code.
-    pub(super) fn is_test_line(&self, line: usize) -> bool {
+    pub(crate) fn is_test_line(&self, line: usize) -> bool {
         self.is_test_file || self.test_lines.iter().any(|range| range.contains(&line))
     }
 
     /// The lines on which this sequence of tokens begins.
-    pub(super) fn lines_with<'a>(&'a self, sequence: &'a [&str]) -> impl Iterator<Item = usize> {
+    pub(crate) fn lines_with<'a>(&'a self, sequence: &'a [&str]) -> impl Iterator<Item = usize> {
         self.tokens
             .windows(sequence.len())
             .filter(move |window| window.iter().map(|token| &token.text).eq(sequence))
@@ -48,7 +48,7 @@ impl RustFile {
 }
 
 /// Parses the Rust files among `files`.
-pub(super) fn parse_all(files: &[File]) -> anyhow::Result<Vec<RustFile>> {
+pub(crate) fn parse_all(files: &[File]) -> anyhow::Result<Vec<RustFile>> {
     let mut parsed = Vec::new();
     let mut test_modules = BTreeSet::new();
     for file in files.iter().filter(|file| file.path.ends_with(".rs")) {
@@ -84,7 +84,7 @@ fn parse(path: &str, text: &str) -> syn::Result<RustFile> {
 }
 
 /// Puts every token of `stream` behind `into`, groups as their delimiters and content.
-pub(super) fn flatten(stream: TokenStream, into: &mut Vec<Token>) {
+pub(crate) fn flatten(stream: TokenStream, into: &mut Vec<Token>) {
     for tree in stream {
         let line = tree.span().start().line;
         match tree {
@@ -201,7 +201,7 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
 
 #[cfg(test)]
 mod tests {
-    use crate::tidy::project::Project;
+    use crate::tree::project::Project;
 
     #[test]
     fn code_under_cfg_test_is_told_from_the_rest() {

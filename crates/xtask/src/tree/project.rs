@@ -9,28 +9,28 @@ use super::packages::{self, Package, Resolved};
 use super::rust_file::{self, RustFile};
 
 /// The tree and its packages, read once for all checks.
-pub(super) struct Project {
+pub(crate) struct Project {
     /// Files that git tracks or would, by path from the root, in order of path.
-    pub(super) files: Vec<File>,
+    pub(crate) files: Vec<File>,
     /// Those of them that are Rust, parsed.
-    pub(super) rust_files: Vec<RustFile>,
+    pub(crate) rust_files: Vec<RustFile>,
     /// The members of the workspace, and the packages built apart from it.
-    pub(super) packages: Vec<Package>,
+    pub(crate) packages: Vec<Package>,
     /// What those packages are built from, with every feature on.
-    pub(super) resolved: Resolved,
+    pub(crate) resolved: Resolved,
 }
 
 /// A file of the tree.
-pub(super) struct File {
+pub(crate) struct File {
     /// From the root, with forward slashes.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// The content, or `None` if it is not UTF-8.
-    pub(super) text: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 impl Project {
     /// Reads the workspace at `root`, or the one around the current directory.
-    pub(super) fn load(root: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn load(root: Option<&Path>) -> anyhow::Result<Self> {
         let root = match root {
             Some(root) => root.to_owned(),
             None => workspace_root()?,
@@ -48,7 +48,7 @@ impl Project {
 
     /// A project of these files and no packages, for the tests of a check.
     #[cfg(test)]
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let files: Vec<File> = files
             .iter()
             .map(|(path, text)| File { path: (*path).to_owned(), text: Some((*text).to_owned()) })
@@ -58,7 +58,7 @@ impl Project {
     }
 
     /// The text of the file at `path`, if there is one.
-    pub(super) fn text(&self, path: &str) -> Option<&str> {
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
         self.files.iter().find(|file| file.path == path)?.text.as_deref()
     }
 }

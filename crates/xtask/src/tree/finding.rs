@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Where a rule is broken, and how.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     path: String,
     line: Option<usize>,
     message: String,
@@ -12,12 +12,12 @@ pub(super) struct Finding {
 
 impl Finding {
     /// A finding about one line, counted from 1.
-    pub(super) fn at(path: &str, line: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn at(path: &str, line: usize, message: impl Into<String>) -> Self {
         Self { path: path.to_owned(), line: Some(line), message: message.into() }
     }
 
     /// A finding about a file or folder as a whole.
-    pub(super) fn about(path: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn about(path: &str, message: impl Into<String>) -> Self {
         Self { path: path.to_owned(), line: None, message: message.into() }
     }
 }

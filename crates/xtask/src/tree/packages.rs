@@ -10,23 +10,23 @@ use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand};
 const BUILT_APART: [&str; 1] = ["tests/fuzz"];
 
 /// A package of the project.
-pub(super) struct Package {
-    pub(super) name: String,
+pub(crate) struct Package {
+    pub(crate) name: String,
     /// From the root, such as `crates/wire`.
-    pub(super) folder: String,
+    pub(crate) folder: String,
     /// What its manifest declares, optional dependencies too.
-    pub(super) dependencies: Vec<Dependency>,
+    pub(crate) dependencies: Vec<Dependency>,
 }
 
 /// A line of a manifest.
-pub(super) struct Dependency {
-    pub(super) name: String,
-    pub(super) purpose: Purpose,
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    pub(crate) purpose: Purpose,
 }
 
 /// What a dependency is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// The package itself, or its build script.
     Build,
     /// Its tests, benches and examples only.
@@ -35,26 +35,26 @@ pub(super) enum Purpose {
 
 /// What packages are built from: a graph without the dependencies that only tests have.
 #[derive(Default)]
-pub(super) struct Resolved {
-    pub(super) nodes: Vec<Node>,
+pub(crate) struct Resolved {
+    pub(crate) nodes: Vec<Node>,
 }
 
 /// A package at one version.
-pub(super) struct Node {
-    pub(super) name: String,
+pub(crate) struct Node {
+    pub(crate) name: String,
     /// Indices into [`Resolved::nodes`].
-    pub(super) uses: Vec<usize>,
+    pub(crate) uses: Vec<usize>,
 }
 
 impl Resolved {
     /// The node of the package with this name.
-    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
+    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
     }
 }
 
 /// Asks cargo about the workspace at `root`, with every feature on.
-pub(super) fn load(root: &Path) -> anyhow::Result<(Vec<Package>, Resolved)> {
+pub(crate) fn load(root: &Path) -> anyhow::Result<(Vec<Package>, Resolved)> {
     let metadata = MetadataCommand::new()
         .manifest_path(root.join("Cargo.toml"))
         .features(CargoOpt::AllFeatures)
