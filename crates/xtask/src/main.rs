@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod compliance;
 mod tidy;
 mod tree;
 
@@ -20,10 +21,13 @@ struct Cli {
 enum Chore {
     /// Hold the tree to the rules of dependency, size and style
     Tidy(tidy::Arguments),
+    /// Tell where each rule of the contract is done, and which tests show it
+    Compliance(compliance::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().chore {
         Chore::Tidy(arguments) => tidy::run(&arguments),
+        Chore::Compliance(arguments) => compliance::run(&arguments),
     }
 }

@@ -10,6 +10,8 @@ use super::rust_file::{self, RustFile};
 
 /// The tree and its packages, read once for all checks.
 pub(crate) struct Project {
+    /// The folder of the workspace.
+    pub(crate) root: PathBuf,
     /// Files that git tracks or would, by path from the root, in order of path.
     pub(crate) files: Vec<File>,
     /// Those of them that are Rust, parsed.
@@ -43,7 +45,7 @@ impl Project {
         }
         let rust_files = rust_file::parse_all(&files)?;
         let (packages, resolved) = packages::load(&root)?;
-        Ok(Self { files, rust_files, packages, resolved })
+        Ok(Self { root, files, rust_files, packages, resolved })
     }
 
     /// A project of these files and no packages, for the tests of a check.
@@ -54,7 +56,8 @@ impl Project {
             .map(|(path, text)| File { path: (*path).to_owned(), text: Some((*text).to_owned()) })
             .collect();
         let rust_files = rust_file::parse_all(&files).unwrap();
-        Self { files, rust_files, packages: Vec::new(), resolved: Resolved::default() }
+        let (packages, resolved) = (Vec::new(), Resolved::default());
+        Self { root: PathBuf::new(), files, rust_files, packages, resolved }
     }
 
     /// The text of the file at `path`, if there is one.
