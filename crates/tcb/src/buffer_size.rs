@@ -21,8 +21,9 @@ pub enum BufferSize {
 }
 
 impl BufferSize {
-    /// What a receive buffer is by default: from 128 KiB to 6 MiB (RBUF-3).
-    pub const RECEIVE_DEFAULT: Self = Self::Auto { initial: 128 << 10, max: 6 << 20 };
+    /// What a receive buffer is by default: from 1 MiB, several batches of a fast device, so that a
+    /// sender nearby need not wait for one to be acknowledged, to 6 MiB (RBUF-3).
+    pub const RECEIVE_DEFAULT: Self = Self::Auto { initial: 1 << 20, max: 6 << 20 };
     /// What a send buffer is by default: from 512 KiB, which spares writers of short answers any
     /// waiting, to 4 MiB (RBUF-8), the most that Linux has.
     pub const SEND_DEFAULT: Self = Self::Auto { initial: 512 << 10, max: 4 << 20 };

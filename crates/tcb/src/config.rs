@@ -124,7 +124,7 @@ pub struct ConnectionConfig {
     /// Source: RFC 9293 §3.7.1 (MUST-14, MUST-16).
     pub mss_max: Option<u16>,
     /// Octets received and not yet read that the connection may hold: RCV.BUFF. By default it
-    /// grows with what the application reads, from 128 KiB to 6 MiB (RBUF-3).
+    /// grows with what the application reads, from 1 MiB to 6 MiB (RBUF-3).
     ///
     /// The window scale is fixed at the SYN for the most that it may become by then, so a larger
     /// one set later shows only as far as the shift reaches (WS-7, WS-9).

@@ -7,7 +7,8 @@ use synack_tcb::{BufferSize, ConnectionConfig};
 
 use crate::support::{Conversation, Setup};
 
-/// The buffers of the default configuration; the far end has timestamps, and scales by 7.
+/// Buffers that grow, to what the default configuration allows; the far end has timestamps, and
+/// scales by 7.
 fn growing() -> Setup {
     growing_of(Setup::timestamps())
 }
@@ -16,7 +17,8 @@ fn growing_of(setup: Setup) -> Setup {
     let default = ConnectionConfig::default();
     let setup = setup.offering(|options| options.window_scale = Some(7));
     Setup { window: 60_000, ..setup }.configured(|config| {
-        config.receive_buffer = default.receive_buffer;
+        // Small enough at first that all of the way can be seen.
+        config.receive_buffer = BufferSize::Auto { initial: 128 << 10, max: 6 << 20 };
         config.send_buffer = default.send_buffer;
         config.quick_acks = 0;
     })
