@@ -90,8 +90,6 @@ impl CongestionController for ByDelay {
         };
     }
 
-    fn on_recovered(&mut self, _now: Instant, _signal: CongestionSignal) {}
-
     fn on_restart(&mut self, _now: Instant) {
         self.cwnd = self.cwnd.min(initial_window(self.mss));
     }

@@ -2,8 +2,8 @@
 //! By the controller's name, by its window before and after, and by one that this file brings.
 
 use synack::congestion::{
-    AckSample, Bbr, Beginning, CongestionController, CongestionEvent, CongestionFactory,
-    CongestionSignal, Cubic, Instant, NewReno,
+    AckSample, Bbr, Beginning, CongestionController, CongestionEvent, CongestionFactory, Cubic,
+    Instant, NewReno,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -80,7 +80,6 @@ impl CongestionController for Two {
     }
     fn on_ack(&mut self, _sample: &AckSample) {}
     fn on_congestion(&mut self, _event: &CongestionEvent) {}
-    fn on_recovered(&mut self, _now: Instant, _signal: CongestionSignal) {}
     fn on_restart(&mut self, _now: Instant) {}
     fn on_mss(&mut self, mss: u32) {
         self.mss = mss;

@@ -71,8 +71,9 @@ pub trait CongestionController: Debug + Send {
     /// Takes a signal of congestion.
     fn on_congestion(&mut self, event: &CongestionEvent);
 
-    /// All that had been sent when `signal` was met is acknowledged.
-    fn on_recovered(&mut self, now: Instant, signal: CongestionSignal);
+    /// All that had been sent when `signal` was met is acknowledged. Nothing is to be done if
+    /// [`on_congestion`](Self::on_congestion) set cwnd for good, and no window was inflated since.
+    fn on_recovered(&mut self, _now: Instant, _signal: CongestionSignal) {}
 
     /// What was taken for congestion was none: undoes the last reduction.
     fn on_spurious(&mut self, _event: &SpuriousEvent) {}

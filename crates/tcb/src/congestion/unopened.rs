@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::{AckSample, CongestionController, CongestionEvent, CongestionSignal};
+use super::{AckSample, CongestionController, CongestionEvent};
 use crate::Instant;
 
 /// No controller yet. A handshake may never be completed, and each packet to a half-open one makes
@@ -25,8 +25,6 @@ impl CongestionController for Unopened {
     fn on_ack(&mut self, _sample: &AckSample) {}
 
     fn on_congestion(&mut self, _event: &CongestionEvent) {}
-
-    fn on_recovered(&mut self, _now: Instant, _signal: CongestionSignal) {}
 
     fn on_restart(&mut self, _now: Instant) {}
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use synack_tcb::congestion::{
     AckSample, Beginning, CongestionController, CongestionEvent, CongestionFactory,
-    CongestionSignal,
 };
 use synack_tcb::{
     Connection, ConnectionConfig, Endpoint, EndpointConfig, Instant, LinkAddress, LinkId, Open,
@@ -145,8 +144,6 @@ impl CongestionController for Unlimited {
     fn on_ack(&mut self, _sample: &AckSample) {}
 
     fn on_congestion(&mut self, _event: &CongestionEvent) {}
-
-    fn on_recovered(&mut self, _now: Instant, _signal: CongestionSignal) {}
 
     fn on_restart(&mut self, _now: Instant) {}
 
