@@ -7,6 +7,9 @@ use synack_tcb::{BufferSize, ConnectionConfig};
 
 use crate::support::{Conversation, Setup};
 
+/// Small enough at first that all of the way can be seen.
+const GROWING: BufferSize = BufferSize::Auto { initial: 128 << 10, max: 6 << 20 };
+
 /// Buffers that grow, to what the default configuration allows; the far end has timestamps, and
 /// scales by 7.
 fn growing() -> Setup {
@@ -17,8 +20,7 @@ fn growing_of(setup: Setup) -> Setup {
     let default = ConnectionConfig::default();
     let setup = setup.offering(|options| options.window_scale = Some(7));
     Setup { window: 60_000, ..setup }.configured(|config| {
-        // Small enough at first that all of the way can be seen.
-        config.receive_buffer = BufferSize::Auto { initial: 128 << 10, max: 6 << 20 };
+        config.receive_buffer = GROWING;
         config.send_buffer = default.send_buffer;
         config.quick_acks = 0;
     })
@@ -148,7 +150,7 @@ fn rbuf_6_what_grew_is_set_and_grows_again_when_that_is_taken_back() {
     assert!(grown > 400_000, "{grown}");
     c.configure(|config| config.receive_buffer = BufferSize::Fixed(70_000));
     assert_eq!(receive_limit(&mut c), 70_000);
-    c.configure(|config| config.receive_buffer = BufferSize::RECEIVE_DEFAULT);
+    c.configure(|config| config.receive_buffer = GROWING);
     assert_eq!(receive_limit(&mut c), grown);
 }
 
