@@ -44,12 +44,12 @@ pub(super) fn collect(project: &Project, ids: &RowIds, findings: &mut Vec<Findin
 
 /// The ids that a row of a table or a message begins with: `sm_rst_1 RST ...`, `SHLD-9: R1`.
 fn leading_ids(ids: &RowIds, literal: &str) -> Vec<String> {
-    let first = literal.split([' ', ':']).next().unwrap_or_default();
-    let in_prose = ids.in_prose(first, &mut OpenRange::default()).ids;
-    if in_prose.is_empty() && first.contains('_') {
-        return ids.in_name(first).ids;
-    }
-    in_prose
+    let named = |word: &str| {
+        let in_prose = ids.in_prose(word, &mut OpenRange::default()).ids;
+        if in_prose.is_empty() { ids.in_name(word).ids } else { in_prose }
+    };
+    let words = literal.split([' ', ':', ',']).filter(|word| !word.is_empty());
+    words.map(named).take_while(|ids| !ids.is_empty()).flatten().collect()
 }
 
 /// A test as its tokens tell of it.
@@ -146,12 +146,13 @@ mod tests {
     #[test]
     fn a_test_shows_what_its_name_its_documentation_and_its_tables_say() {
         // Each row: a source text, and the ids of its one test.
-        let rows: [(&str, &[&str]); 7] = [
+        let rows: [(&str, &[&str]); 8] = [
             ("#[test]\nfn ws_1_is_so() {}", &["WS-1"]),
             ("#[tokio::test(start_paused = true)]\nasync fn sm_ack_6_is_so() {}", &["SM-ACK-6"]),
             ("/// Of WS-2.\n#[test]\nfn ws_1_is_so() {}", &["WS-1", "WS-2"]),
             ("#[test]\nfn f() { g(\"sm_ack_6 it moves\"); }", &["SM-ACK-6"]),
             ("#[test]\nfn f() { assert!(true, \"WS-2: that\"); }", &["WS-2"]),
+            ("#[test]\nfn f() { g(\"ws_1, WS-2: that\"); }", &["WS-1", "WS-2"]),
             ("#[test]\nfn f() { assert!(true, \"unlike WS-2\"); } // WS-1", &[]),
             ("proptest! {\n    #[test]\n    fn ws_1_is_so(a in 0..9) {}\n}", &["WS-1"]),
         ];
