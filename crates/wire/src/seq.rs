@@ -185,7 +185,7 @@ mod tests {
         [0, 1, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff];
 
     #[test]
-    fn seq_1_comparison_is_serial_at_every_edge() {
+    fn seq_1_trap_1_comparison_is_serial_at_every_edge() {
         for base in EDGES {
             let a = SeqNum::new(base);
             for distance in [1, 2, 0x7fff_fffe, 0x7fff_ffff] {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::pair::{Family, Pair};
 
 #[tokio::test(start_paused = true)]
-async fn dec_14_cubic_governs_unless_something_else_is_asked_for() {
+async fn dec_14_bbr_20_cubic_governs_unless_something_else_is_asked_for() {
     let (client, server) = Pair::v4().connect().await;
     assert_eq!(client.congestion().unwrap(), "cubic");
     assert_eq!(server.congestion().unwrap(), "cubic");

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn hs_3_and_hs_4_the_rise_that_makes_slow_start_conservative() {
+    fn hs_2_to_4_the_rise_that_makes_slow_start_conservative() {
         for (last_us, rise_us, conservative) in [
             (10_000, 3_999, false),
             (10_000, 4_000, true),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn hs_3_fewer_than_eight_samples_decide_nothing() {
+    fn hs_2_and_hs_3_fewer_than_eight_samples_decide_nothing() {
         let mut slow_start = SlowStart::initial();
         round(&mut slow_start, 7, 10_000);
         assert_eq!(round(&mut slow_start, 7, 90_000), (7 * MSS, false));

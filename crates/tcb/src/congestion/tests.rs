@@ -256,7 +256,9 @@ proptest! {
 
     /// CC-23: nothing grows while cwnd is not what limits sending; but BBR, which has its rate.
     #[test]
-    fn cc_23_no_window_grows_that_was_not_used(acks in proptest::collection::vec(octets(), 1..50)) {
+    fn cc_23_cubic_12_no_window_grows_that_was_not_used(
+        acks in proptest::collection::vec(octets(), 1..50),
+    ) {
         for factory in factories() {
             let mut controller = factory.build(&beginning(1_000));
             if controller.governs_recovery() {

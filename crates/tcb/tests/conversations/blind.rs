@@ -140,7 +140,7 @@ fn blind_6_blind_7_an_ack_is_believed_down_to_the_largest_window_below_snd_una()
 }
 
 #[test]
-fn blind_8_blind_9_ten_challenges_in_five_seconds_for_each_connection() {
+fn blind_8_blind_9_trap_31_ten_challenges_in_five_seconds_for_each_connection() {
     let mut c = open();
     for index in 0..30 {
         let packet = reset(&c, 1_000);

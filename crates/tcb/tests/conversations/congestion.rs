@@ -111,7 +111,7 @@ fn cc_8_cc_10_cc_20_iw_3_an_expiry_halves_what_was_in_flight_and_leaves_one_segm
 }
 
 #[test]
-fn cc_9_a_second_expiry_for_the_same_segment_leaves_ssthresh() {
+fn cc_9_trap_41_a_second_expiry_for_the_same_segment_leaves_ssthresh() {
     let mut c = open();
     c.write(8_000);
     c.packets();

@@ -50,6 +50,17 @@ fn cc_13_the_third_duplicate_sends_the_first_segment_again() {
 }
 
 #[test]
+fn sack_24_an_ack_of_something_new_begins_the_count_anew() {
+    let mut c = ten_in_flight();
+    duplicates(&mut c, 2);
+    c.ack(1_001);
+    duplicates(&mut c, 2);
+    assert_eq!(c.info().counters.recoveries, 0);
+    c.receive(c.template());
+    c.expect(&["[.] 1001:2001 ack 1"]);
+}
+
+#[test]
 fn api_7_the_status_tells_what_is_repaired_and_how_far() {
     let mut c = ten_in_flight();
     let info = c.info();
@@ -65,7 +76,7 @@ fn api_7_the_status_tells_what_is_repaired_and_how_far() {
 }
 
 #[test]
-fn cc_14_what_is_no_duplicate_ack_does_not_count_as_one() {
+fn cc_14_trap_39_what_is_no_duplicate_ack_does_not_count_as_one() {
     let cases: [fn(&Conversation) -> TcpPacket; 5] = [
         |c| c.text_at(1, 10),
         |c| c.template().with(|segment| segment.window -= 1),

@@ -172,7 +172,7 @@ fn icmp_8_for_ipv6_code_1_is_hard_too() {
 }
 
 #[test]
-fn icmp_9_no_error_draws_a_segment_in_any_state() {
+fn icmp_9_rst_8_no_error_draws_a_segment_in_any_state() {
     let closings: [fn(&mut Conversation); 5] = [
         |_| {},
         |c| c.close(),

@@ -155,7 +155,7 @@ fn plpmtud_1_mss_4_the_search_ends_at_what_the_far_end_takes() {
 }
 
 #[test]
-fn plpmtud_8_after_ten_minutes_and_no_sooner_the_search_begins_again() {
+fn plpmtud_8_pmtu_15_after_ten_minutes_and_no_sooner_the_search_begins_again() {
     let setup = probing(wide());
     let (mut c, mut far) = searched(&setup, 1_300);
     far.finish(&mut c);

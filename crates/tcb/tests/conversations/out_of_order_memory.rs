@@ -26,7 +26,7 @@ fn pieces(c: &Conversation, places: impl IntoIterator<Item = u32>) -> Vec<TcpPac
 }
 
 #[test]
-fn attack_c2_attack_c4_tiny_pieces_cost_no_more_than_a_few_hundred_octets_a_range() {
+fn rbuf_9_attack_c2_attack_c4_tiny_pieces_cost_a_few_hundred_octets_a_range() {
     let steps = |from: u32, step: usize| (from..BUFFER).step_by(step);
     let cases: [(&str, Vec<u32>); 7] = [
         ("every second octet", steps(1, 2).take(1_024).collect()),

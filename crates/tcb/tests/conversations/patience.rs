@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use synack_tcb::{CloseReason, Events, SoftError, State};
+use synack_wire::UserTimeout;
 
-use crate::support::{Conversation, Opener, Setup};
+use crate::support::{Change, Conversation, Opener, Setup};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -202,6 +203,26 @@ fn uto_2_it_is_set_at_open_and_changed_by_later_calls() {
     c.configure(set(5));
     c.run(0);
     assert_eq!(reason(&mut c), Some(CloseReason::UserTimeout));
+}
+
+#[test]
+fn uto_7_uto_8_uto_9_what_the_far_end_asks_for_changes_nothing_and_we_ask_for_nothing() {
+    // Nothing, a second, ten minutes, and three weeks; against the default, and against 20 s.
+    for bits in [0, 1, 600, 0xffff] {
+        for (set, end_ms) in [(None, 300_000), (Some(seconds(20)), 20_000)] {
+            let setup = Setup::default().configured(|config| config.user_timeout = set);
+            let mut c = setup.open();
+            c.write(1_000);
+            let asked = Some(UserTimeout::from_bits(bits));
+            c.receive(c.template().with(|segment| segment.options.user_timeout = asked));
+            c.run_to(end_ms - 1);
+            assert_eq!(c.state(), State::Established, "{bits:#x}");
+            let packets = c.packets();
+            assert!(packets.iter().all(|packet| packet.segment.options.user_timeout.is_none()));
+            c.run_to(end_ms);
+            assert_eq!(reason(&mut c), Some(CloseReason::UserTimeout), "{bits:#x}");
+        }
+    }
 }
 
 #[test]

@@ -159,7 +159,7 @@ fn paws_10_a_refused_duplicate_is_reported_by_dsack() {
 }
 
 #[test]
-fn paws_12_no_segment_may_be_fragmented() {
+fn paws_12_pmtu_1_no_segment_may_be_fragmented() {
     let mut c = open(Setup::timestamps());
     c.write(2_000);
     c.text(100);

@@ -82,7 +82,7 @@ fn sack_10_what_such_a_far_end_reports_from_then_on_counts() {
 }
 
 #[test]
-fn sack_9_the_segment_at_the_left_edge_is_sent_again_though_it_was_reported() {
+fn sack_9_trap_42_the_segment_at_the_left_edge_is_sent_again_though_it_was_reported() {
     // The first comes before any timeout, and everything above it is gone.
     let mut c = reported(&[(1_001, 10_001)]);
     c.run_to(200);
@@ -118,7 +118,7 @@ fn sack_12_seq_11_what_was_reported_and_dropped_once_is_there_again_in_a_few_rou
 }
 
 #[test]
-fn sack_12_seq_11_what_is_reported_and_dropped_over_and_over_arrives_whole() {
+fn sack_12_seq_11_trap_43_what_is_reported_and_dropped_over_and_over_arrives_whole() {
     let mut c = timed_out(&[(1_001, 10_001)]);
     // The far end keeps one segment at a time, and drops all that it reports beyond.
     let mut again = BTreeSet::new();

@@ -66,7 +66,7 @@ fn must_16_mss_5_the_link_bounds_what_a_large_mss_allows() {
 }
 
 #[test]
-fn mss_2_the_options_of_each_segment_are_taken_off_its_text() {
+fn mss_2_trap_45_the_options_of_each_segment_are_taken_off_its_text() {
     let mut setup = Setup::timestamps();
     setup.options.mss = Some(1_460);
     setup.options.sack_permitted = true;
@@ -86,7 +86,7 @@ fn mss_2_the_options_of_each_segment_are_taken_off_its_text() {
 }
 
 #[test]
-fn mss_3_an_absurdly_small_mss_is_taken_as_88() {
+fn mss_3_trap_46_an_absurdly_small_mss_is_taken_as_88() {
     for mss in [0, 1, 47, 87, 88] {
         let mut c = with_mss(Some(mss)).open();
         c.write(200);

@@ -140,7 +140,7 @@ fn sack_23_an_expiry_in_recovery_ends_it_and_begins_none() {
 }
 
 #[test]
-fn dsack_4_dsack_5_dsack_6_a_duplicate_report_is_no_news_of_a_loss() {
+fn dsack_4_dsack_5_dsack_6_trap_44_a_duplicate_report_is_no_news_of_a_loss() {
     let mut c = in_flight(10_000);
     acks(&mut c, 4_001, &[(6_001, 7_001)], &[]);
     for _ in 0..5 {

@@ -75,7 +75,7 @@ fn nagle_3_by_minshall_only_a_second_small_segment_waits() {
 }
 
 #[test]
-fn nagle_4_close_releases_what_was_held() {
+fn nagle_4_trap_38_close_releases_what_was_held() {
     let mut c = classic();
     c.write(100);
     c.write(100);
@@ -118,7 +118,7 @@ fn nagle_5_an_empty_write_ends_the_cork() {
 }
 
 #[test]
-fn sws_2_shld_28_full_segments_leave_as_long_as_the_window_takes_them() {
+fn sws_1_sws_2_shld_28_full_segments_leave_as_long_as_the_window_takes_them() {
     let mut c = Setup { window: 2_500, ..Setup::default() }.open();
     c.write(10_000);
     // 500 octets are left in the window: neither a segment nor half of it.
@@ -128,7 +128,7 @@ fn sws_2_shld_28_full_segments_leave_as_long_as_the_window_takes_them() {
 }
 
 #[test]
-fn sws_3_all_that_was_written_leaves_if_the_window_takes_it() {
+fn sws_1_sws_3_all_that_was_written_leaves_if_the_window_takes_it() {
     let mut c = Setup { window: 1_100, ..Setup::default() }.open();
     c.write(1_100);
     c.expect(&["[.] 1:1001 ack 1", "[P.] 1001:1101 ack 1"]);
@@ -193,7 +193,7 @@ fn must_60_must_61_shld_27_psh_is_on_the_segment_that_empties_the_buffer() {
 }
 
 #[test]
-fn attack_c8_windows_of_a_few_octets_draw_a_few_segments_a_second() {
+fn trap_46_attack_c8_windows_of_a_few_octets_draw_a_few_segments_a_second() {
     for window in 1..=10 {
         let mut c = Setup { window: 1_000, ..Setup::default() }.open();
         c.offer(window);

@@ -18,7 +18,7 @@ fn is_told(c: &mut Conversation) -> bool {
 }
 
 #[test]
-fn urg_1_must_62_the_pointer_names_the_octet_after_the_urgent_text() {
+fn urg_1_must_33_must_62_the_pointer_names_the_octet_after_the_urgent_text() {
     let mut c = Setup::default().open();
     let packet = urgent_text(&c, 1, 1_000, 600);
     c.receive(packet);

@@ -324,7 +324,7 @@ fn shld_16_may_7_old_text_inside_a_shrunken_window_is_sent_again() {
 }
 
 #[test]
-fn shld_17_text_beyond_a_shrunken_edge_times_nothing_out() {
+fn shld_17_trap_4_trap_66_text_beyond_a_shrunken_edge_times_nothing_out() {
     // The far end takes a segment an hour and closes its window in between.
     let mut c = closed_over_text();
     for hour in 1..=3 {

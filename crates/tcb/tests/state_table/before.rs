@@ -11,7 +11,7 @@ use synack_wire::{ChecksumTrust, Parsed, TcpPacket, parse};
 use crate::support::{Change, Fate, Opened, Place, Plan, Received, Said, Seen, each, each_planned};
 
 #[test]
-fn sm_pre_1_what_is_damaged_never_arrives() {
+fn sm_pre_1_rst_8_what_is_damaged_never_arrives() {
     each(Place::ALL, |s, _| {
         let packet = s.text(b"text");
         let octets = packet.to_bytes().unwrap().to_vec();
@@ -35,7 +35,7 @@ fn sm_pre_1_what_is_damaged_never_arrives() {
 }
 
 #[test]
-fn sm_pre_2_must_57_must_63_no_answer_to_what_names_more_than_one_host() {
+fn sm_pre_2_must_57_must_63_rst_8_no_answer_to_what_names_more_than_one_host() {
     each(Place::ALL, |s, _| {
         let (sources, destinations): (&[&str], &[&str]) = if s.plan.setting.is_ipv6 {
             (&["::", "ff02::1", "::1"], &["ff02::1", "ff0e::1"])

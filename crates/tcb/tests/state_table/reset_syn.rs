@@ -74,7 +74,7 @@ fn sm_rst_3_api_2_a_reset_ends_the_connection_and_fails_every_call() {
 }
 
 #[test]
-fn sm_rst_4_where_both_sides_have_closed_a_reset_ends_it_too() {
+fn sm_rst_4_rst_12_where_both_sides_have_closed_a_reset_ends_it_too() {
     each_planned([Place::Closing, Place::LastAck], busy, |s, _| {
         s.ends(s.rst(s.rcv_nxt), DropReason::Reset, CloseReason::ResetByPeer);
     });
@@ -111,7 +111,7 @@ fn sm_rst_1_to_4_blind_10_a_true_peer_answers_the_challenge_exactly() {
 }
 
 #[test]
-fn sm_rst_5_dec_2_in_time_wait_a_reset_is_ignored() {
+fn sm_rst_5_rst_12_dec_2_in_time_wait_a_reset_is_ignored() {
     each([Place::TimeWait], |s, _| {
         for seq in [s.rcv_nxt, s.rcv_nxt + 1, s.rcv_adv - 1] {
             for reset in oddities(&s.rst(seq)) {

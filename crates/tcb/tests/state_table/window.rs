@@ -38,7 +38,7 @@ fn is_refused(s: &mut Stage, packet: TcpPacket) -> bool {
 }
 
 #[test]
-fn sm_seq_1_without_text_only_rcv_nxt_is_acceptable_to_a_closed_window() {
+fn sm_seq_1_seq_4_without_text_only_rcv_nxt_is_acceptable_to_a_closed_window() {
     for (past_nxt, refused) in [(0, false), (1, true), (u32::MAX, true), (9, true)] {
         each_closed(|s, _| {
             assert_eq!(s.rcv_adv, s.rcv_nxt);
@@ -49,7 +49,7 @@ fn sm_seq_1_without_text_only_rcv_nxt_is_acceptable_to_a_closed_window() {
 }
 
 #[test]
-fn sm_seq_2_without_text_every_number_of_an_open_window_is_acceptable() {
+fn sm_seq_2_seq_5_without_text_every_number_of_an_open_window_is_acceptable() {
     for plan in [Plan::new as fn(Setting) -> Plan, small] {
         for (from_edge, past, refused) in
             [(false, 0, false), (false, u32::MAX, true), (true, u32::MAX, false), (true, 0, true)]
@@ -66,7 +66,7 @@ fn sm_seq_2_without_text_every_number_of_an_open_window_is_acceptable() {
 }
 
 #[test]
-fn sm_seq_3_sm_seq_6_zwp_5_trap_14_a_closed_window_takes_no_text_and_answers() {
+fn sm_seq_3_sm_seq_6_seq_6_zwp_5_trap_14_a_closed_window_takes_no_text_and_answers() {
     each_closed(|s, _| {
         for packet in [s.text(b"?"), s.text(b"more"), s.fin(), s.text(b"?").at(s.rcv_nxt + 1)] {
             let packet = packet.acking(s.snd_una);
@@ -81,7 +81,7 @@ fn sm_seq_3_sm_seq_6_zwp_5_trap_14_a_closed_window_takes_no_text_and_answers() {
 }
 
 #[test]
-fn sm_seq_4_text_is_acceptable_if_its_first_or_last_octet_is_in_the_window() {
+fn sm_seq_4_seq_7_text_is_acceptable_if_its_first_or_last_octet_is_in_the_window() {
     for (case, from_edge, past, len, refused) in [
         ("at RCV.NXT", false, 0, 3, false),
         ("its last octet is the first of the window", false, -2, 3, false),
@@ -190,7 +190,7 @@ fn sm_seq_5_of_a_segment_above_rcv_nxt_the_ack_is_used_now_and_the_text_later() 
 }
 
 #[test]
-fn sm_seq_6_must_66_trap_13_of_a_probe_the_ack_and_the_urgent_pointer_are_used() {
+fn sm_seq_6_seq_6_must_66_trap_13_of_a_probe_the_ack_and_the_urgent_pointer_are_used() {
     let busy = |setting| closed(setting).with(|plan| plan.text = b"sent");
     each_planned([Place::Established, Place::FinWait1], busy, |s, _| {
         let probe = s.text(b"?").acking(s.snd_una + 4).with(|s| s.urgent = Some(1));

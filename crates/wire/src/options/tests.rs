@@ -138,7 +138,7 @@ fn values_that_an_option_cannot_say_are_refused() {
 }
 
 #[test]
-fn wire_13_octets_after_the_end_of_the_list_are_ignored() {
+fn must_4_wire_13_octets_after_the_end_of_the_list_are_ignored() {
     let mss = [2, 4, 0, 9];
     for end in 0..8 {
         let octets = [&[1; 8][..end], &[0], &mss].concat();
@@ -149,7 +149,7 @@ fn wire_13_octets_after_the_end_of_the_list_are_ignored() {
 }
 
 #[test]
-fn must_68_unknown_kinds_are_skipped_by_their_length() {
+fn must_6_must_64_must_68_unknown_kinds_are_skipped_by_their_length() {
     let known = [0, 1, 2, 3, 4, 5, 8, 28, 34, 172, 174];
     for kind in (0..=255).filter(|kind| !known.contains(kind)) {
         for len in 2..=36_u8 {
@@ -163,7 +163,7 @@ fn must_68_unknown_kinds_are_skipped_by_their_length() {
 }
 
 #[test]
-fn attack_e1_a_length_of_0_or_1_stops_the_walk_and_is_counted() {
+fn must_7_dec_11_attack_e1_a_length_of_0_or_1_stops_the_walk_and_is_counted() {
     for kind in 2..=255 {
         for length in [0, 1] {
             let octets = [2, 4, 0, 9, 1, kind, length, 3, 3, 7];
@@ -174,7 +174,7 @@ fn attack_e1_a_length_of_0_or_1_stops_the_walk_and_is_counted() {
 }
 
 #[test]
-fn attack_e1_every_two_octets_end_in_options_or_a_fault() {
+fn must_7_attack_e1_every_two_octets_end_in_options_or_a_fault() {
     for kind in 0..=255 {
         for length in 0..=255 {
             let (options, fault) = Options::parse(&[kind, length]);
@@ -366,6 +366,22 @@ proptest! {
                 prop_assert_eq!(error, EmitError::OptionsLength);
                 prop_assert!(options.encoded_len() > OPTIONS_LEN_MAX);
             }
+        }
+    }
+
+    #[test]
+    fn must_69_nothing_but_zeros_follows_an_end_of_options_that_we_send(options in any_options()) {
+        let Ok(octets) = options.encode() else { return Ok(()) };
+        let mut rest = &octets[..];
+        while let [kind, behind @ ..] = rest {
+            rest = match kind {
+                0 => {
+                    prop_assert!(behind.iter().all(|octet| *octet == 0), "{:?}", octets);
+                    &[]
+                }
+                1 => behind,
+                2.. => &rest[usize::from(behind[0])..],
+            };
         }
     }
 

@@ -32,7 +32,7 @@ fn must_1_the_window_is_an_unsigned_number() {
 }
 
 #[test]
-fn attack_e6_every_combination_of_flags_is_read_and_written() {
+fn wire_3_wire_4_attack_e6_every_combination_of_flags_is_read_and_written() {
     for packet in both() {
         let mut octets = octets(&packet);
         let at = tcp_start(&octets) + 12;
@@ -87,7 +87,7 @@ fn attack_e5_every_urgent_pointer_is_only_a_number_and_only_with_urg() {
 }
 
 #[test]
-fn attack_e7_every_data_offset_and_length_is_read_or_refused() {
+fn wire_2_wire_21_attack_e7_every_data_offset_and_length_is_read_or_refused() {
     for packet in both() {
         let template = octets(&packet);
         let start = tcp_start(&template);

@@ -31,7 +31,7 @@ fn deviation(ones: u64, bits: u64) -> f64 {
 }
 
 #[test]
-fn isn_2_the_clock_ticks_every_4_microseconds() {
+fn must_8_isn_2_the_clock_ticks_every_4_microseconds() {
     let numbers = numbers(1);
     let first = numbers.isn(NOW, &path(1));
     for (micros, ticks) in [(0, 0), (3, 0), (4, 1), (7, 1), (8, 2), (4_000_000, 1_000_000)] {
@@ -53,7 +53,7 @@ fn isn_4_isn_7_numbers_of_one_four_tuple_grow_with_time_also_over_the_wrap() {
 }
 
 #[test]
-fn isn_3_isn_6_the_secret_decides_and_nothing_else() {
+fn must_9_isn_3_isn_6_trap_57_the_secret_decides_and_nothing_else() {
     assert!(isns(1, 1_000).eq(isns(1, 1_000)), "the same secret gives the same numbers");
     let mut last_byte = [1; 32];
     last_byte[31] = 2;
@@ -64,7 +64,7 @@ fn isn_3_isn_6_the_secret_decides_and_nothing_else() {
 }
 
 #[test]
-fn isn_1_every_part_of_the_four_tuple_counts() {
+fn shld_1_isn_1_every_part_of_the_four_tuple_counts() {
     let numbers = numbers(1);
     let of = |local: &str, remote: &str| {
         numbers.isn(NOW, &FourTuple::new(local.parse().unwrap(), remote.parse().unwrap()))

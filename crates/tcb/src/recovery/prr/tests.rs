@@ -65,7 +65,7 @@ fn prr_5_the_product_does_not_overflow() {
 }
 
 #[test]
-fn prr_6_prr_7_below_ssthresh_only_a_safe_ack_adds_a_segment() {
+fn prr_6_prr_7_dec_9_below_ssthresh_only_a_safe_ack_adds_a_segment() {
     for (case, progress, delivered, out, in_flight, cwnd) in [
         ("conservation", Progress::Unsafe, 2_000, 2_000, 4_000, 6_000),
         ("and one more", Progress::Safe, 2_000, 2_000, 4_000, 7_000),

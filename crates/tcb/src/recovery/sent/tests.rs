@@ -57,6 +57,15 @@ fn an_ack_delivers_what_sack_had_not_reported() {
 }
 
 #[test]
+fn seq_9_a_segment_is_acknowledged_in_full_by_its_end_and_not_before() {
+    for (ack, segments) in [(0, 3), (99, 3), (100, 2), (101, 2), (199, 2), (299, 1), (300, 0)] {
+        let mut queue = queue(3, 100);
+        acknowledge(&mut queue, ack);
+        assert_eq!(queue.len(), segments, "after an ACK of {ack} octets");
+    }
+}
+
+#[test]
 fn a_packet_in_many_parts_is_found_by_more_than_one_place() {
     let mut queue = SentQueue::default();
     queue.push(at(1), range(0, 400), 1, Sent::Segment);
@@ -286,7 +295,7 @@ fn cells_of(queue: &SentQueue) -> Vec<Cell> {
 
 proptest! {
     #[test]
-    fn counts_and_marks_agree_with_a_map_of_cells(
+    fn sack_14_counts_and_marks_agree_with_a_map_of_cells(
         steps in proptest::collection::vec(step(), 0..100),
     ) {
         let mut queue = SentQueue::default();
