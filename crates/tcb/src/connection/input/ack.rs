@@ -1,6 +1,6 @@
 //! Step 8.5: the ACK field, and what it completes.
 
-use synack_wire::SeqNum;
+use synack_wire::{Flags, SeqNum};
 
 use super::{Arrival, Connection, Scope, State};
 use crate::Instant;
@@ -87,7 +87,7 @@ impl Connection {
 
     /// SM-ACK-6, SM-ACK-7: what is newly acknowledged, or the duplicate that says what is missing.
     fn take_ack(&mut self, now: Instant, arrival: &Arrival<'_>, ack: SeqNum) {
-        if ack < self.snd.una {
+        if ack < self.snd.una || self.tells_nothing(arrival, ack) {
             return;
         }
         self.note_app_limited();
@@ -127,6 +127,18 @@ impl Connection {
         } else {
             self.on_unmoved_ack();
         }
+    }
+
+    /// Whether an ACK that comes with text has nothing to say: all is acknowledged, and it reports
+    /// nothing beside. Such are nearly all of a peer who only sends.
+    fn tells_nothing(&self, arrival: &Arrival<'_>, ack: SeqNum) -> bool {
+        let marks = Flags::ECE | Flags::CWR | Flags::AE;
+        arrival.len > 0
+            && ack == self.snd.una
+            && !self.recovery.has_unacked()
+            && !self.recovery.is_recovering()
+            && arrival.seg.options.sack.is_empty()
+            && arrival.seg.control.without(marks) == arrival.seg.control
     }
 
     /// What RFC 5681 §2 calls a duplicate ACK, if anything is outstanding: no text, SYN or FIN, the
