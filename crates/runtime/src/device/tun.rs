@@ -91,8 +91,8 @@ impl Device for TunDevice {
         received.map_ok(Received::unverified)
     }
 
-    /// Ready after a tick of tokio's clock: a TUN device is never full, unless someone set a limit on
-    /// what it sends (`TUNSETSNDBUF`).
+    /// Ready after a tick of tokio's clock: a TUN device is never full, unless someone set a limit
+    /// on what it sends (`TUNSETSNDBUF`).
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.queue.poll_writable(cx)
     }
