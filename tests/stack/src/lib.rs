@@ -9,7 +9,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use synack::{Device, IpNet, Stack, StackBuilder, TunDevice};
 use synack_netns::Interface;
-use tokio_tun::Tun;
 
 /// The two ends of a link.
 pub struct Link {
@@ -105,11 +104,11 @@ impl Link {
         open: impl FnOnce(&str) -> io::Result<D>,
         configure: impl FnOnce(StackBuilder) -> StackBuilder,
     ) -> io::Result<Self> {
-        let builder = Tun::builder().name(NAME).mtu(i32::from(mtu).max(1_280)).persist();
-        // It lives on, as long as the network does, for whoever opens it next.
-        drop(builder.up().build().map_err(io::Error::other)?);
+        let device = open(NAME)?;
         let interface = Interface::named(NAME)?;
-        let mut builder = Stack::builder().device(open(NAME)?);
+        interface.set_mtu(u32::from(mtu).max(1_280))?;
+        interface.set_up()?;
+        let mut builder = Stack::builder().device(device);
         for family in Family::ALL {
             let length = if family == Family::V4 { 24 } else { 64 };
             let prefix = |ip: IpAddr| IpNet::new(ip, length).expect("a length that fits");

@@ -38,7 +38,7 @@ pub struct ImpairedDevice<D> {
     device: D,
     epoch: Instant,
     /// For what the device gives, which may be longer than what comes off a link.
-    pool: Mutex<BufferPool>,
+    pool: Mutex<Option<BufferPool>>,
     links: Mutex<Links>,
     /// Absent while it is polled, which only the driver does.
     sleep: Mutex<Option<Pin<Box<Sleep>>>>,
@@ -62,11 +62,10 @@ impl<D: Device> ImpairedDevice<D> {
             refused: None,
             driver: None,
         };
-        let pool = BufferPool::new(device.capabilities().packet_len_max());
         Self {
             device,
             epoch: Instant::now(),
-            pool: Mutex::new(pool),
+            pool: Mutex::new(None),
             links: Mutex::new(links),
             sleep: Mutex::default(),
         }
@@ -96,8 +95,10 @@ impl<D: Device> ImpairedDevice<D> {
     /// Puts on the inward link what the device has.
     fn take_in(&self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut pool = lock(&self.pool);
+        let longest = || BufferPool::new(self.device.capabilities().packet_len_max());
+        let pool = pool.get_or_insert_with(longest);
         for _ in 0..BATCH {
-            let received = self.device.poll_receive(cx, &mut pool);
+            let received = self.device.poll_receive(cx, pool);
             let Poll::Ready(received) = received else { return Ok(()) };
             let mut links = lock(&self.links);
             for packet in received?.into_plain() {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tokio::time::Sleep;
 
+use super::tun_sys;
 use super::watch::Watch;
 use crate::sync::{Mutex, lock, register};
 
@@ -53,9 +54,9 @@ impl TunQueue {
         &self.name
     }
 
-    /// The MTU that the device had when it was opened.
+    /// The MTU that the device has now, or, if that cannot be told, had when it was opened.
     pub(super) fn mtu(&self) -> u32 {
-        self.mtu
+        tun_sys::mtu(&self.name).unwrap_or(self.mtu)
     }
 
     /// Performs `read`, as [`Watch::poll_read`]; ready with an error, too, when a send found the
