@@ -1,6 +1,8 @@
 //! Shows that `cargo xtask compliance` fails on a tree that does not show its contract, or whose
 //! page is old, and passes once the page is written, by running it on a workspace in a folder.
 
+mod workspace;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -26,17 +28,9 @@ const SOUND: [(&str, &str); 6] = [
     ),
 ];
 
-/// Writes the sound workspace with these files put over it.
+/// The sound workspace with these files put over it.
 fn tree_with(changes: &[(&str, &str)]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, text) in SOUND.iter().chain(changes) {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    let init = Command::new("git").args(["init", "--quiet"]).arg(folder.path()).status().unwrap();
-    assert!(init.success());
-    folder
+    workspace::of(SOUND.iter().chain(changes))
 }
 
 fn compliance(root: &Path, arguments: &[&str]) -> Output {

@@ -1,6 +1,8 @@
 //! Shows that `cargo xtask tidy` fails on a workspace that breaks its rules and passes on this one,
 //! by running the program on workspaces written to a temporary folder, and on the tree it is from.
 
+mod workspace;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -31,15 +33,7 @@ const SOUND: [(&str, &str); 8] = [
 
 /// Runs `tidy` on the sound workspace with these files put over it.
 fn tidy_with(changes: &[(&str, &str)]) -> Output {
-    let folder = tempfile::tempdir().unwrap();
-    for (path, text) in SOUND.iter().chain(changes) {
-        let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    let init = Command::new("git").args(["init", "--quiet"]).arg(folder.path()).status().unwrap();
-    assert!(init.success());
-    tidy(folder.path())
+    tidy(workspace::of(SOUND.iter().chain(changes)).path())
 }
 
 fn tidy(root: &Path) -> Output {

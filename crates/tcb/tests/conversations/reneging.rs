@@ -28,26 +28,18 @@ fn timed_out(blocks: &[(u32, u32)]) -> Conversation {
     c
 }
 
-/// Acknowledges up to `ack`, reports `blocks` and expects `lines`.
-#[track_caller]
-fn acks(c: &mut Conversation, ack: u32, blocks: &[(u32, u32)], lines: &[&str]) {
-    c.acked = ack;
-    c.sack(blocks);
-    c.expect(lines);
-}
-
 #[test]
 fn sack_8_dec_5_what_was_reported_before_a_timeout_is_not_sent_again() {
     let mut c = timed_out(&[(1_001, 2_001), (3_001, 6_001)]);
     // What is not reported left as long ago as the first, and is lost: 2001 and 6001 to 9001.
     assert_eq!((c.info().pipe, c.info().cwnd), (1_000, 1_000));
-    acks(&mut c, 2_001, &[(3_001, 6_001)], &["[.] 2001:3001 ack 1", "[.] 6001:7001 ack 1"]);
+    c.acks(2_001, &[(3_001, 6_001)], &["[.] 2001:3001 ack 1", "[.] 6001:7001 ack 1"]);
     c.run_to(600);
     let lines = ["[.] 7001:8001 ack 1", "[.] 8001:9001 ack 1", "[P.] 9001:10001 ack 1"];
-    acks(&mut c, 6_001, &[], &lines[..2]);
-    acks(&mut c, 7_001, &[], &lines[2..]);
+    c.acks(6_001, &[], &lines[..2]);
+    c.acks(7_001, &[], &lines[2..]);
     c.run_to(700);
-    acks(&mut c, 10_001, &[], &[]);
+    c.acks(10_001, &[], &[]);
     assert_eq!(c.info().counters.timeouts, 1);
 }
 
@@ -57,17 +49,17 @@ fn sack_8_dec_5_what_was_reported_stays_so_over_many_timeouts() {
     c.run(30_000);
     assert!(c.info().counters.timeouts > 5);
     assert_eq!(sent(&mut c), BTreeSet::from([1]));
-    acks(&mut c, 9_001, &[], &["[P.] 9001:10001 ack 1"]);
+    c.acks(9_001, &[], &["[P.] 9001:10001 ack 1"]);
 }
 
 #[test]
 fn sack_9_dec_5_a_far_end_whose_ack_stops_at_what_it_reported_is_believed_no_longer() {
     let mut c = timed_out(&[(1_001, 2_001), (3_001, 6_001)]);
     // It forgot 1001, and says nothing of 3001.
-    acks(&mut c, 1_001, &[], &["[.] 1001:2001 ack 1", "[.] 2001:3001 ack 1"]);
+    c.acks(1_001, &[], &["[.] 1001:2001 ack 1", "[.] 2001:3001 ack 1"]);
     c.run_to(600);
     let lines = ["[.] 3001:4001 ack 1", "[.] 4001:5001 ack 1"];
-    acks(&mut c, 2_001, &[], &lines);
+    c.acks(2_001, &[], &lines);
 }
 
 #[test]
@@ -75,10 +67,10 @@ fn sack_10_what_such_a_far_end_reports_from_then_on_counts() {
     let mut c = timed_out(&[(1_001, 2_001), (3_001, 6_001)]);
     // The very ACK that shows that 1001 is gone says that 4001 is still there.
     let lines = ["[.] 1001:2001 ack 1", "[.] 2001:3001 ack 1"];
-    acks(&mut c, 1_001, &[(4_001, 6_001)], &lines);
+    c.acks(1_001, &[(4_001, 6_001)], &lines);
     c.run_to(600);
     let lines = ["[.] 3001:4001 ack 1", "[.] 6001:7001 ack 1", "[.] 7001:8001 ack 1"];
-    acks(&mut c, 3_001, &[(4_001, 6_001)], &lines);
+    c.acks(3_001, &[(4_001, 6_001)], &lines);
 }
 
 #[test]
@@ -86,11 +78,11 @@ fn sack_9_trap_42_the_segment_at_the_left_edge_is_sent_again_though_it_was_repor
     // The first comes before any timeout, and everything above it is gone.
     let mut c = reported(&[(1_001, 10_001)]);
     c.run_to(200);
-    acks(&mut c, 1_001, &[], &[]);
+    c.acks(1_001, &[], &[]);
     let timeout_ms = 200 + c.info().rto.as_millis() as u64;
     c.until(timeout_ms, &[(timeout_ms, "[.] 1001:2001 ack 1")]);
     c.run_to(timeout_ms + 100);
-    acks(&mut c, 2_001, &[], &["[.] 2001:3001 ack 1", "[.] 3001:4001 ack 1"]);
+    c.acks(2_001, &[], &["[.] 2001:3001 ack 1", "[.] 3001:4001 ack 1"]);
 }
 
 /// The numbers of the segments that left since this was last asked. Their octets are looked at.

@@ -27,14 +27,6 @@ fn reports(c: &mut Conversation, blocks: &[(u32, u32)], lines: &[&str], pipe: u3
     assert_eq!(c.info().pipe, pipe);
 }
 
-/// Acknowledges up to `ack`, reports `blocks` and expects `lines`.
-#[track_caller]
-fn acks(c: &mut Conversation, ack: u32, blocks: &[(u32, u32)], lines: &[&str]) {
-    c.acked = ack;
-    c.sack(blocks);
-    c.expect(lines);
-}
-
 #[test]
 fn sack_8_only_what_is_missing_is_sent_again() {
     let mut c = in_flight(10_000);
@@ -42,7 +34,7 @@ fn sack_8_only_what_is_missing_is_sent_again() {
     // All three holes are below three segments that were reported, and nothing else is in flight.
     c.expect(&["[.] 1:1001 ack 1", "[.] 2001:3001 ack 1", "[.] 4001:5001 ack 1"]);
     c.run_to(200);
-    acks(&mut c, 10_001, &[], &[]);
+    c.acks(10_001, &[], &[]);
     assert_eq!(c.host.deadline(), None);
 }
 
@@ -86,17 +78,16 @@ fn sack_22_recovery_ends_with_the_ack_of_all_that_was_out_when_it_began() {
     assert_eq!(c.packets().len(), 5);
     // 4000 in flight, and a segment more than arrived may leave, up to ssthresh.
     c.run_to(200);
-    acks(&mut c, 4_001, &[(5_001, 10_001)], &["[.] 13001:14001 ack 1"]);
+    c.acks(4_001, &[(5_001, 10_001)], &["[.] 13001:14001 ack 1"]);
     assert_eq!((c.info().counters.recoveries, c.info().cwnd), (1, 5_000));
     // One octet is missing.
-    acks(&mut c, 10_000, &[], &["[.] 14001:15001 ack 1"]);
+    c.acks(10_000, &[], &["[.] 14001:15001 ack 1"]);
     assert_eq!(c.info().cwnd, 5_000);
-    acks(&mut c, 10_001, &[], &[]);
-    acks(&mut c, 11_001, &[], &["[.] 15001:16001 ack 1"]);
+    c.acks(10_001, &[], &[]);
+    c.acks(11_001, &[], &["[.] 15001:16001 ack 1"]);
     // Congestion avoidance: 5000 octets more and it grows.
     assert_eq!(c.info().cwnd, 5_000);
-    acks(
-        &mut c,
+    c.acks(
         15_001,
         &[],
         &[
@@ -142,7 +133,7 @@ fn sack_23_an_expiry_in_recovery_ends_it_and_begins_none() {
 #[test]
 fn dsack_4_dsack_5_dsack_6_trap_44_a_duplicate_report_is_no_news_of_a_loss() {
     let mut c = in_flight(10_000);
-    acks(&mut c, 4_001, &[(6_001, 7_001)], &[]);
+    c.acks(4_001, &[(6_001, 7_001)], &[]);
     for _ in 0..5 {
         // Below the ACK, and inside the block that follows it.
         reports(&mut c, &[(1_001, 2_001)], &[], 5_000);

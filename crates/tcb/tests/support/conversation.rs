@@ -127,6 +127,14 @@ impl Conversation {
         self.receive(self.sack_of(blocks))
     }
 
+    /// The far end acknowledges up to `ack` and reports `blocks`; asserts what leaves at that.
+    #[track_caller]
+    pub(crate) fn acks(&mut self, ack: u32, blocks: &[(u32, u32)], expected: &[&str]) {
+        self.acked = ack;
+        self.sack(blocks);
+        self.expect(expected);
+    }
+
     /// The far end changes its window.
     pub(crate) fn offer(&mut self, window: u16) -> Received {
         self.window = window;
