@@ -89,7 +89,9 @@ impl Driver {
 
     /// A TCP packet that may be anyone's.
     fn route(&mut self, now: Instant, link: LinkId, packet: &mut TcpPacket) {
-        let routed = self.guarded(|endpoint| endpoint.route(now, link, packet));
+        // Written where it is used: it is large to move.
+        let mut routed = None;
+        self.guarded(|endpoint| routed = Some(endpoint.route(now, link, packet)));
         let Some(route) = routed else { return };
         match route {
             Route::Deliver(id) => self.deliver_packet(now, id, packet),

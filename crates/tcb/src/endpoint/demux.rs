@@ -24,13 +24,16 @@ pub(super) enum Target {
 #[derive(Clone, Debug)]
 pub(super) struct DemuxTable {
     table: HashTable<(FourTuple, Target)>,
+    /// What was found last: packets of one connection come in trains, and the hash costs more than
+    /// all the rest of a look-up.
+    latest: Option<(FourTuple, Target)>,
     key: KeyedHash,
 }
 
 impl DemuxTable {
     /// An empty table with a key of its own.
     pub(super) fn new(key: KeyedHash) -> Self {
-        Self { table: HashTable::new(), key }
+        Self { table: HashTable::new(), latest: None, key }
     }
 
     /// How many four-tuples are in use.
@@ -45,9 +48,22 @@ impl DemuxTable {
         found.map(|(_, target)| *target)
     }
 
+    /// The same for a packet that arrived.
+    pub(super) fn find(&mut self, path: &FourTuple) -> Option<Target> {
+        match &self.latest {
+            Some((latest, target)) if latest == path => Some(*target),
+            Some(_) | None => {
+                let found = self.get(path);
+                self.latest = found.map(|target| (*path, target)).or(self.latest);
+                found
+            }
+        }
+    }
+
     /// Puts `target` on `path`, in the place of what may live there.
     pub(super) fn insert(&mut self, path: FourTuple, target: Target) {
-        let Self { table, key } = self;
+        let Self { table, latest, key } = self;
+        *latest = None;
         let rehash = |(path, _): &(FourTuple, Target)| hash(key, path);
         match table.entry(hash(key, &path), |(other, _)| *other == path, rehash) {
             Entry::Occupied(mut entry) => entry.get_mut().1 = target,
@@ -59,7 +75,8 @@ impl DemuxTable {
 
     /// Takes `target` off `path`, unless something else lives there by now.
     pub(super) fn remove(&mut self, path: &FourTuple, target: Target) {
-        let Self { table, key } = self;
+        let Self { table, latest, key } = self;
+        *latest = None;
         let entry = table.find_entry(hash(key, path), |entry| *entry == (*path, target));
         if let Ok(entry) = entry {
             entry.remove();
@@ -112,10 +129,25 @@ mod tests {
         for port in 1..5_000 {
             let key = if port == 7 { 9_999 } else { u32::from(port) };
             assert_eq!(demux.get(&path(port)), Some(Target::HalfOpen(key)));
+            assert_eq!(demux.find(&path(port)), demux.get(&path(port)));
         }
         demux.remove(&path(7), Target::HalfOpen(7));
         assert!(demux.get(&path(7)).is_some(), "something else lives there");
         demux.remove(&path(7), Target::HalfOpen(9_999));
         assert_eq!(demux.get(&path(7)), None);
+    }
+
+    #[test]
+    fn what_was_found_last_is_forgotten_when_something_else_lives_there() {
+        let mut demux = DemuxTable::new(KeyedHash::derive(&[3; 32], Purpose::Demux));
+        assert_eq!(demux.find(&path(7)), None);
+        for key in [1, 2] {
+            demux.insert(path(7), Target::HalfOpen(key));
+            for _ in 0..2 {
+                assert_eq!(demux.find(&path(7)), Some(Target::HalfOpen(key)));
+            }
+        }
+        demux.remove(&path(7), Target::HalfOpen(2));
+        assert_eq!(demux.find(&path(7)), None);
     }
 }

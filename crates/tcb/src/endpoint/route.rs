@@ -57,7 +57,7 @@ impl Endpoint {
     pub fn route(&mut self, now: Instant, link: LinkId, packet: &mut TcpPacket) -> Route {
         set_zone(link, packet);
         let path = FourTuple::of_arriving(packet);
-        let target = self.demux.get(&path);
+        let target = self.demux.find(&path);
         if let Some(Target::Connection(id)) = target {
             // The addresses were looked at when it was opened; but see `is_disguised`.
             return if is_disguised(packet) {

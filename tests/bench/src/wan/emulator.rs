@@ -138,9 +138,9 @@ impl Emulator {
 }
 
 impl Report {
-    /// Whether nothing but the model spoiled the path.
-    pub(super) fn is_calm(&self) -> bool {
-        self.overruns == 0 && self.lateness.p99() <= LATE_MAX
+    /// Whether nothing but the model spoiled a path of this round trip without any queue.
+    pub(super) fn is_calm(&self, rtt: Duration) -> bool {
+        self.overruns == 0 && self.lateness.p99() <= LATE_MAX.max(rtt / LATE_SHARE)
     }
 }
 
@@ -157,6 +157,10 @@ const SIDES: [usize; 2] = [0, 1];
 const BATCH: usize = 32;
 /// What 99 in a hundred packets may be late, on a path of a millisecond too.
 const LATE_MAX: Duration = Duration::from_micros(256);
+
+/// On a longer path they may be late by this part of the round trip: less than a jitter that the
+/// sender would notice.
+const LATE_SHARE: u32 = 20;
 /// How often it looks whether all is over.
 const LOOK_UP: Duration = Duration::from_millis(20);
 /// More than the longest packet. Units: octets.

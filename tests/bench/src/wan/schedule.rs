@@ -50,7 +50,7 @@ fn calm_outcome(planned: &Planned, progress: &ProgressBar) -> Option<Outcome> {
     for _ in 0..ATTEMPTS_MAX {
         progress.set_message(name.clone());
         match trial.clone().run() {
-            Ok(outcome) if outcome.report.is_calm() => return Some(outcome),
+            Ok(outcome) if outcome.report.is_calm(trial.rtt()) => return Some(outcome),
             Ok(outcome) => last = Some(outcome),
             Err(error) => {
                 progress.suspend(|| eprintln!("{name}: {error:#}"));
@@ -106,7 +106,7 @@ const LOAD_MAX: u32 = 110;
 /// As many as fit at most.
 const SIDE_BY_SIDE_MAX: usize = 10;
 /// A trial that was disturbed is run again so often.
-const ATTEMPTS_MAX: u32 = 3;
+const ATTEMPTS_MAX: u32 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -44,6 +44,11 @@ struct Settled {
 }
 
 impl Trial {
+    /// A round trip without any queue.
+    pub(super) fn rtt(&self) -> Duration {
+        self.links.iter().map(|link| link.delay).sum()
+    }
+
     /// Runs it.
     ///
     /// # Errors
