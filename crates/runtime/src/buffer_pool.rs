@@ -24,6 +24,8 @@ pub struct BufferPool {
     /// A block that was taken and not used.
     spare: Option<BytesMut>,
     block_len: usize,
+    /// Blocks that the pool keeps a hand on; what is beyond is freed by whoever drops it last.
+    blocks_max: usize,
 }
 
 /// A block to receive one packet in. Dropping it wastes the block.
@@ -33,7 +35,9 @@ pub struct Block(BytesMut);
 impl BufferPool {
     /// A pool of blocks of `block_len` octets: the longest packet that the device can deliver.
     pub fn new(block_len: usize) -> Self {
-        Self { given: VecDeque::new(), spare: None, block_len: block_len.max(1) }
+        let block_len = block_len.max(1);
+        let blocks_max = (RING_LEN_MAX / block_len).max(KEPT_WHEN_IDLE);
+        Self { given: VecDeque::new(), spare: None, block_len, blocks_max }
     }
 
     /// Octets in a block.
@@ -62,7 +66,7 @@ impl BufferPool {
     /// Makes a packet of the first `len` octets of `block`.
     pub fn give(&mut self, block: Block, len: usize) -> Bytes {
         let mut packet = block.0.freeze();
-        if self.given.len() < BLOCKS_MAX {
+        if self.given.len() < self.blocks_max {
             self.given.push_back(packet.clone());
         }
         packet.truncate(len);
@@ -128,10 +132,9 @@ fn new_block(len: usize) -> BytesMut {
 /// While a share `s` of the ring is held, a take looks at `1 / s` blocks on average; the ring grows
 /// until one in eight is free.
 const SEARCH_MAX: usize = 8;
-/// Blocks that the pool keeps a hand on: what a path of 100 Mbit/s and 200 ms holds, by packets of
-/// 1500.
-/// What is beyond is freed by whoever drops it last.
-const BLOCKS_MAX: usize = 2_048;
+/// What a pool keeps a hand on: what a path of 100 Mbit/s and 200 ms holds, and as much again. Units:
+/// octets.
+const RING_LEN_MAX: usize = 5 << 20;
 /// Blocks kept by a stack at rest: a few round trips of a slow exchange.
 const KEPT_WHEN_IDLE: usize = 16;
 
@@ -191,11 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn the_ring_is_bounded_however_much_is_held() {
-        let mut pool = BufferPool::new(8);
-        let held: Vec<Bytes> = (0..3 * BLOCKS_MAX).map(|_| receive(&mut pool, b"held")).collect();
-        assert!(pool.given.len() <= BLOCKS_MAX);
-        assert!(held.iter().all(|packet| packet == &b"held"[..]));
+    fn the_octets_of_the_ring_are_bounded_however_much_is_held() {
+        for block_len in [1_500, 65_575] {
+            let mut pool = BufferPool::new(block_len);
+            let held: Vec<Bytes> = (0..5_000).map(|_| receive(&mut pool, b"held")).collect();
+            assert!(pool.given.len() > KEPT_WHEN_IDLE);
+            assert!(pool.given.len() * block_len <= RING_LEN_MAX);
+            assert!(held.iter().all(|packet| packet == &b"held"[..]));
+        }
     }
 
     #[test]

@@ -186,13 +186,14 @@ fn an_offload_device_is_opened_by_its_descriptor_too() {
             assert_eq!(refused.kind(), ErrorKind::InvalidInput);
             // Not a device; and one of the other kind.
             let none = std::fs::File::open("/dev/null").unwrap();
-            assert!(OffloadTunDevice::from_fd(none.into()).is_err());
+            assert!(OffloadTunDevice::from_fd(none.into(), 1_500).is_err());
             let copy = device.as_fd().try_clone_to_owned().unwrap();
-            let again = OffloadTunDevice::from_fd(copy).unwrap();
-            assert_eq!((again.name(), again.capabilities()), ("syn0", device.capabilities()));
+            let again = OffloadTunDevice::from_fd(copy, 1_400).unwrap();
+            assert_eq!((again.name(), again.capabilities().mtu), ("syn0", 1_400));
+            assert!(again.capabilities().super_segments);
             let plain = TunDevice::open("syn1").unwrap();
             let copy = plain.as_fd().try_clone_to_owned().unwrap();
-            let refused = OffloadTunDevice::from_fd(copy).unwrap_err();
+            let refused = OffloadTunDevice::from_fd(copy, 1_500).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::InvalidInput);
         });
     });

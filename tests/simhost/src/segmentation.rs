@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use synack_tcb::{ConnectionInfo, TransmitLimits};
-use synack_wire::{Flags, SeqNum, SeqRange, TcpPacket};
+use synack_wire::{Cut, Flags, SeqNum, SeqRange, TcpPacket};
 
 /// What the device takes: a super-segment as long as an IP packet with the longest headers.
 pub(crate) const LIMITS: TransmitLimits = TransmitLimits { super_segment_max: 65_535 - 120 };
@@ -96,28 +96,8 @@ pub(crate) fn burst_len(info: &ConnectionInfo, segments_min: u32) -> u32 {
 }
 
 /// The segments of a packet, in order.
-pub(crate) fn segments_of(packet: TcpPacket) -> Vec<TcpPacket> {
-    let Some(size) = packet.segment_size else { return vec![packet] };
-    let size = u32::from(size.get());
-    let total = packet.segment.payload.len();
-    let mut segments = Vec::new();
-    let mut offset = 0;
-    while offset < total {
-        let mut segment = packet.clone();
-        segment.segment_size = None;
-        segment.segment.seq += offset;
-        segment.segment.payload.advance(offset);
-        segment.segment.payload.truncate(size);
-        let ahead = packet.segment.urgent.map(u32::from).and_then(|up| up.checked_sub(offset));
-        segment.segment.urgent = ahead.and_then(|up| u16::try_from(up).ok());
-        offset += size;
-        let control = segment.segment.control;
-        if offset < total {
-            segment.segment.control = control.without(Flags::FIN | Flags::PSH);
-        }
-        segments.push(segment);
-    }
-    segments
+pub(crate) fn segments_of(packet: &TcpPacket) -> Vec<TcpPacket> {
+    packet.cut_up().map(Cut::to_packet).collect()
 }
 
 /// How many bursts are remembered: more than are in flight.
@@ -145,7 +125,7 @@ mod tests {
             },
         };
         let mut bursts = Bursts::default();
-        let mut cut = segments_of(whole.clone());
+        let mut cut = segments_of(&whole);
         bursts.mark(&mut cut, 2);
         let seen: Vec<_> = cut
             .iter()
@@ -157,11 +137,11 @@ mod tests {
             (SeqNum::new(7), b"ij".to_vec(), Flags::NONE),
         ];
         let mut short = Bursts::default();
-        let mut all = segments_of(whole.clone());
+        let mut all = segments_of(&whole);
         short.mark(&mut all, 9);
         assert_eq!(all[2].segment.control, Flags::PSH, "what cwnd ends is a burst too");
         assert_eq!(seen, expected);
-        let mut again = segments_of(whole);
+        let mut again = segments_of(&whole);
         bursts.mark(&mut again, 3);
         assert_eq!(again, cut, "sent again, the ends are where they were");
         let mut half = vec![again.remove(1)];

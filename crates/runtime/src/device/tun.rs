@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio_tun::Tun;
 
-use super::tun_queue::TunQueue;
+use super::tun_queue::{Mtu, TunQueue};
 use super::{Capabilities, Device, Outgoing, Received, tun_sys};
 use crate::buffer_pool::BufferPool;
 
@@ -64,7 +64,7 @@ impl TunDevice {
         let mtu = u32::try_from(tun.mtu().map_err(of_tun)?).map_err(io::Error::other)?;
         let name = tun.name().to_owned();
         // The descriptor of `tun` is closed with it: tokio would be told of each packet twice.
-        let queue = TunQueue::new(tun_sys::duplicate(&tun)?, name, mtu)?;
+        let queue = TunQueue::new(tun_sys::duplicate(&tun)?, name, Mtu::Asked(mtu))?;
         Ok(Self { queue })
     }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use synack_wire::{ChecksumMode, HEADERS_LEN_MAX, PAYLOAD_SLICES_MAX, TcpPacket, emit_headers};
 
-use super::tun_queue::TunQueue;
+use super::tun_queue::{Mtu, TunQueue};
 use super::virtio_header::{IpVersion, VirtioHeader};
 use super::{Capabilities, Device, Outgoing, Received, invalid, tun_sys};
 use crate::buffer_pool::BufferPool;
@@ -51,11 +51,13 @@ impl OffloadTunDevice {
     pub fn open(name: &str) -> io::Result<Self> {
         let tun = File::options().read(true).write(true).open("/dev/net/tun")?;
         let name = tun_sys::attach_with_headers(&tun, name)?;
-        Self::with_name(tun, name)
+        let mtu = Mtu::Asked(tun_sys::mtu(&name)?);
+        Self::with_name(tun, name, mtu)
     }
 
-    /// Uses a descriptor of a TUN device that was attached by someone else, without packet
-    /// information and with virtio-net headers of 10 octets, as they are from the beginning.
+    /// Uses a descriptor of a TUN device that was attached by someone else, maybe in another network
+    /// namespace, without packet information and with virtio-net headers of 10 octets, as they are
+    /// from the beginning. `mtu` is that of the device. Units: octets.
     ///
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is none of that kind; what the kernel
@@ -63,16 +65,15 @@ impl OffloadTunDevice {
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O enabled.
-    pub fn from_fd(descriptor: OwnedFd) -> io::Result<Self> {
+    pub fn from_fd(descriptor: OwnedFd, mtu: u32) -> io::Result<Self> {
         let tun = File::from(descriptor);
         let name = tun_sys::name_with_headers(&tun)?;
-        Self::with_name(tun, name)
+        Self::with_name(tun, name, Mtu::Given(mtu))
     }
 
-    fn with_name(tun: File, name: String) -> io::Result<Self> {
+    fn with_name(tun: File, name: String, mtu: Mtu) -> io::Result<Self> {
         tun_sys::set_nonblocking(&tun)?;
         tun_sys::offload(&tun)?;
-        let mtu = tun_sys::mtu(&name)?;
         Ok(Self { queue: TunQueue::new(tun, name, mtu)? })
     }
 

@@ -21,10 +21,19 @@ use crate::sync::{Mutex, lock, register};
 pub(super) struct TunQueue {
     tun: Watch<File>,
     name: String,
-    mtu: u32,
+    mtu: Mtu,
     /// Until when a full device is not asked again.
     retry: Mutex<Option<Pin<Box<Sleep>>>>,
     removal: Mutex<Removal>,
+}
+
+/// How the MTU of a device is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mtu {
+    /// The kernel tells it, asked by name; this it was when the device was opened.
+    Asked(u32),
+    /// It was given with the descriptor: where that comes from, another device may have the name.
+    Given(u32),
 }
 
 /// Whether the kernel still has the device. That it is gone is no reason for tokio to tell that it
@@ -44,7 +53,7 @@ impl TunQueue {
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O enabled.
-    pub(super) fn new(tun: File, name: String, mtu: u32) -> io::Result<Self> {
+    pub(super) fn new(tun: File, name: String, mtu: Mtu) -> io::Result<Self> {
         let tun = Watch::new(tun)?;
         Ok(Self { tun, name, mtu, retry: Mutex::new(None), removal: Mutex::default() })
     }
@@ -56,7 +65,10 @@ impl TunQueue {
 
     /// The MTU that the device has now, or, if that cannot be told, had when it was opened.
     pub(super) fn mtu(&self) -> u32 {
-        tun_sys::mtu(&self.name).unwrap_or(self.mtu)
+        match self.mtu {
+            Mtu::Asked(at_opening) => tun_sys::mtu(&self.name).unwrap_or(at_opening),
+            Mtu::Given(mtu) => mtu,
+        }
     }
 
     /// Performs `read`, as [`Watch::poll_read`]; ready with an error, too, when a send found the

@@ -14,6 +14,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio_tun::Tun;
 
+use super::virtio_header::VirtioHeader;
+
 /// Another descriptor of the device that `tun` opened, which lives on when `tun` is dropped.
 ///
 /// # Errors
@@ -40,7 +42,7 @@ pub(super) fn register<Fd: AsRawFd>(watched: Arc<Fd>) -> io::Result<AsyncFd<Arc<
 }
 
 /// Attaches `tun`, which is `/dev/net/tun` just opened, to the device `name`, which must exist or
-/// is made: no packet information, a virtio-net header before each packet. Returns the name, which
+/// is made: no packet information, a virtio-net header of 10 octets before each packet. Returns the name, which
 /// is the kernel's choice where `name` has a `%d`.
 ///
 /// # Errors
@@ -52,6 +54,9 @@ pub(super) fn attach_with_headers(tun: &File, name: &str) -> io::Result<String> 
     // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, which `InterfaceRequest` is laid out as
     // and which outlives the call; the kernel keeps no pointer to it.
     unsafe { attach(tun.as_raw_fd(), &raw mut request) }?;
+    let len = HEADER_LEN;
+    // SAFETY: TUNSETVNETHDRSZ reads an `int`, which outlives the call.
+    unsafe { set_header_len(tun.as_raw_fd(), &raw const len) }?;
     Ok(request.name())
 }
 
@@ -67,7 +72,10 @@ pub(super) fn name_with_headers(tun: &File) -> io::Result<String> {
     // SAFETY: the kernel wrote the flags; any bits are a number.
     let flags = unsafe { request.value.flags };
     let wanted = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
-    if flags & (wanted | IFF_TAP) != wanted {
+    let mut len = 0;
+    // SAFETY: TUNGETVNETHDRSZ writes an `int`, which outlives the call.
+    unsafe { header_len(tun.as_raw_fd(), &raw mut len) }?;
+    if flags & (wanted | IFF_TAP) != wanted || len != HEADER_LEN {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     Ok(request.name())
@@ -153,6 +161,12 @@ nix::ioctl_write_int_bad!(
     set_offload,
     nix::request_code_write!(b'T', 208, size_of::<libc::c_uint>())
 );
+nix::ioctl_write_ptr_bad!(
+    set_header_len,
+    nix::request_code_write!(b'T', 216, size_of::<c_int>()),
+    c_int
+);
+nix::ioctl_read_bad!(header_len, nix::request_code_read!(b'T', 215, size_of::<c_int>()), c_int);
 nix::ioctl_readwrite_bad!(interface_mtu, libc::SIOCGIFMTU, InterfaceRequest);
 
 // linux/if_tun.h
@@ -160,6 +174,8 @@ const IFF_TUN: u16 = 0x0001;
 const IFF_TAP: u16 = 0x0002;
 const IFF_NO_PI: u16 = 0x1000;
 const IFF_VNET_HDR: u16 = 0x4000;
+/// Of the header before each packet. A device may have been left with another by who used it before.
+const HEADER_LEN: c_int = VirtioHeader::LEN as c_int;
 /// `TUN_F_CSUM`, `TUN_F_TSO4`, `TUN_F_TSO6`, `TUN_F_TSO_ECN`.
 const OFFLOADS: c_int = 1 | 2 | 4 | 8;
 
@@ -177,5 +193,28 @@ mod tests {
     fn a_name_that_would_lose_its_end_is_refused() {
         assert_eq!(InterfaceRequest::new("a123456789abcde").unwrap().name(), "a123456789abcde");
         assert!(InterfaceRequest::new("a123456789abcdef").is_err());
+    }
+
+    nix::ioctl_write_int_bad!(persist, nix::request_code_write!(b'T', 203, size_of::<c_int>()));
+
+    #[test]
+    fn a_device_that_was_left_with_another_header_gets_ours_or_is_refused() {
+        synack_netns::test(|| {
+            let open = || File::options().read(true).write(true).open("/dev/net/tun").unwrap();
+            let before = open();
+            attach_with_headers(&before, "syn0").unwrap();
+            let merged = 12;
+            // SAFETY: as in `attach_with_headers`; TUNSETPERSIST takes its argument by value.
+            unsafe {
+                set_header_len(before.as_raw_fd(), &raw const merged).unwrap();
+                persist(before.as_raw_fd(), 1).unwrap();
+            }
+            let refused = name_with_headers(&before).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+            drop(before);
+            let after = open();
+            attach_with_headers(&after, "syn0").unwrap();
+            assert_eq!(name_with_headers(&after).unwrap(), "syn0");
+        });
     }
 }

@@ -2,7 +2,8 @@
 //! connections.
 //!
 //! ```text
-//! each turn: receive ─▶ doorbell ─▶ wheel ─▶ visit the ready ─▶ send what the endpoint says
+//! each turn: receive ─▶ doorbell ─▶ wheel ─▶ tell of path MTUs ─▶ visit the ready
+//!            ─▶ send what the endpoint says
 //!            sleeps on: a device, the doorbell, the first deadline
 //! ```
 //!
@@ -32,7 +33,7 @@ use synack_tcb::{
     ConnectionId, Endpoint, EndpointConfig, EndpointCounters, EndpointEvent, Instant,
 };
 use synack_wire::TcpPacket;
-use table::Table;
+use table::{Entry, Table};
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
@@ -223,9 +224,7 @@ impl Driver {
 
     /// A connection concerns the driver no more: tells its application the last, and forgets it.
     fn release(&mut self, id: ConnectionId) {
-        let Some(entry) = self.table.remove(id) else { return };
-        self.wheel.disarm(wheel_key(id));
-        self.counters.released.add(1);
+        let Some(entry) = self.forget(id) else { return };
         let last_words = entry.cell.guarded(|state| {
             let events = state.connection()?.poll_events();
             Ok(state.take_wakes(events))
@@ -234,9 +233,17 @@ impl Driver {
             Ok(wakes) => wakes.wake(),
             Err(failure) => entry.cell.fail(failure),
         }
+    }
+
+    /// Takes a connection out of everything that leads to it.
+    fn forget(&mut self, id: ConnectionId) -> Option<Entry> {
+        let entry = self.table.remove(id)?;
+        self.wheel.disarm(wheel_key(id));
+        self.counters.released.add(1);
         if self.table.is_empty() {
             self.interfaces.shrink();
         }
+        Some(entry)
     }
 
     /// Calls the endpoint where it may run the code of a connection: a panic there, after which it
@@ -259,9 +266,7 @@ impl Driver {
             self.counters.panics.add(1);
             tracing::error!(?id, "a connection panicked and was given up");
         }
-        let Some(entry) = self.table.remove(id) else { return };
-        self.wheel.disarm(wheel_key(id));
-        self.counters.released.add(1);
+        let Some(entry) = self.forget(id) else { return };
         self.outbox.events.clear();
         let released = EndpointEvent::Released(synack_tcb::Release::Orderly);
         self.endpoint.handle_event(now, id, released);

@@ -31,12 +31,19 @@ impl Driver {
     }
 
     fn receive_from(&mut self, cx: &mut Context<'_>, now: Instant, link: LinkId) -> bool {
+        let mut octets = 0;
         for _ in 0..PACKETS_MAX {
+            if octets >= OCTETS_MAX {
+                break;
+            }
             let Some(interface) = self.interfaces.get_mut(link).filter(|link| link.is_up()) else {
                 return false;
             };
             match interface.device.poll_receive(cx, &mut interface.pool) {
-                Poll::Ready(Ok(received)) => self.handle_received(now, link, received),
+                Poll::Ready(Ok(received)) => {
+                    octets += received.packet.len();
+                    self.handle_received(now, link, received);
+                }
                 Poll::Ready(Err(error)) => {
                     self.fail_link(now, link, error);
                     return false;
@@ -227,3 +234,5 @@ impl Driver {
 
 /// Packets that one device may deliver in a turn: some 100 us of system calls, and one ACK.
 const PACKETS_MAX: usize = 128;
+/// Octets that it may deliver in a turn, give or take a super-segment.
+const OCTETS_MAX: usize = 1 << 20;

@@ -67,7 +67,7 @@ impl Host {
             }
             let mut burst = Vec::new();
             while let Some(packet) = connection.poll_transmit(now, LIMITS) {
-                burst.extend(segments_of(packet));
+                burst.extend(segments_of(&packet));
             }
             let burst_len = burst_len(&connection.info(), settings.burst_min);
             live.bursts.mark(&mut burst, burst_len);
