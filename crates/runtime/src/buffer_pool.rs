@@ -132,8 +132,8 @@ fn new_block(len: usize) -> BytesMut {
 /// While a share `s` of the ring is held, a take looks at `1 / s` blocks on average; the ring grows
 /// until one in eight is free.
 const SEARCH_MAX: usize = 8;
-/// What a pool keeps a hand on: what a path of 100 Mbit/s and 200 ms holds, and as much again. Units:
-/// octets.
+/// What a pool keeps a hand on: what a path of 100 Mbit/s and 200 ms holds, and as much again.
+/// Units: octets.
 const RING_LEN_MAX: usize = 5 << 20;
 /// Blocks kept by a stack at rest: a few round trips of a slow exchange.
 const KEPT_WHEN_IDLE: usize = 16;

@@ -55,9 +55,9 @@ impl OffloadTunDevice {
         Self::with_name(tun, name, mtu)
     }
 
-    /// Uses a descriptor of a TUN device that was attached by someone else, maybe in another network
-    /// namespace, without packet information and with virtio-net headers of 10 octets, as they are
-    /// from the beginning. `mtu` is that of the device. Units: octets.
+    /// Uses a descriptor of a TUN device that was attached by someone else, maybe in another
+    /// network namespace, without packet information and with virtio-net headers of 10 octets, as
+    /// they are from the beginning. `mtu` is that of the device. Units: octets.
     ///
     /// # Errors
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is none of that kind; what the kernel

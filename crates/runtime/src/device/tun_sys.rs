@@ -42,8 +42,8 @@ pub(super) fn register<Fd: AsRawFd>(watched: Arc<Fd>) -> io::Result<AsyncFd<Arc<
 }
 
 /// Attaches `tun`, which is `/dev/net/tun` just opened, to the device `name`, which must exist or
-/// is made: no packet information, a virtio-net header of 10 octets before each packet. Returns the name, which
-/// is the kernel's choice where `name` has a `%d`.
+/// is made: no packet information, a virtio-net header of 10 octets before each packet. Returns the
+/// name, which is the kernel's choice where `name` has a `%d`.
 ///
 /// # Errors
 /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a name that is too long, or where the kernel
@@ -174,7 +174,8 @@ const IFF_TUN: u16 = 0x0001;
 const IFF_TAP: u16 = 0x0002;
 const IFF_NO_PI: u16 = 0x1000;
 const IFF_VNET_HDR: u16 = 0x4000;
-/// Of the header before each packet. A device may have been left with another by who used it before.
+/// Of the header before each packet. A device may have been left with another by who used it
+/// before.
 const HEADER_LEN: c_int = VirtioHeader::LEN as c_int;
 /// `TUN_F_CSUM`, `TUN_F_TSO4`, `TUN_F_TSO6`, `TUN_F_TSO_ECN`.
 const OFFLOADS: c_int = 1 | 2 | 4 | 8;
