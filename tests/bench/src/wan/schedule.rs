@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use indicatif::ProgressBar;
 
 use super::trial::{Outcome, Trial};
+use crate::paper::number;
 
 /// A trial with what it costs and what to call it.
 pub(super) struct Planned {
@@ -19,7 +19,7 @@ pub(super) struct Planned {
 
 /// Runs all trials, begun in their order, and returns their outcomes in that order.
 ///
-/// Progress is shown, and why a trial failed.
+/// Progress is shown, and what each trial came to, or why it failed.
 pub(super) fn run(trials: Vec<Planned>, progress: &ProgressBar) -> Vec<Option<Outcome>> {
     let next = AtomicUsize::new(0);
     let load = Load::default();
@@ -43,24 +43,43 @@ pub(super) fn run(trials: Vec<Planned>, progress: &ProgressBar) -> Vec<Option<Ou
     outcomes.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a trial, and again if the machine had other things to do meanwhile.
+/// Runs a trial, and again if the machine had other things to do meanwhile. What it came to is told
+/// at once, so that a run that is ended early was not for nothing.
 fn calm_outcome(planned: &Planned, progress: &ProgressBar) -> Option<Outcome> {
     let Planned { name, trial, .. } = planned;
     let mut last = None;
     for _ in 0..ATTEMPTS_MAX {
         progress.set_message(name.clone());
         match trial.clone().run() {
-            Ok(outcome) if outcome.report.is_calm(trial.rtt()) => return Some(outcome),
-            Ok(outcome) => last = Some(outcome),
+            Ok(outcome) => {
+                let is_calm = outcome.report.is_calm(trial.rtt());
+                last = Some(outcome);
+                if is_calm {
+                    break;
+                }
+            }
             Err(error) => {
                 progress.suspend(|| eprintln!("{name}: {error:#}"));
                 return None;
             }
         }
     }
-    let late = last.as_ref().map_or(Duration::ZERO, |outcome| outcome.report.lateness.p99());
-    progress.suspend(|| eprintln!("{name}: disturbed, packets left up to {late:?} late"));
+    if let Some(outcome) = &last {
+        progress.suspend(|| eprintln!("{name}: {}", told(outcome, trial)));
+    }
     last
+}
+
+/// An outcome in a few words.
+fn told(outcome: &Outcome, trial: &Trial) -> String {
+    let rates: Vec<String> = outcome.goodputs.iter().map(|goodput| number(goodput / 1e6)).collect();
+    let late = outcome.report.lateness.p99();
+    let disturbed = if outcome.report.is_calm(trial.rtt()) {
+        String::new()
+    } else {
+        format!(", disturbed: packets left up to {late:?} late")
+    };
+    format!("{} Mbit/s{disturbed}", rates.join(" and "))
 }
 
 /// How much of the machine the trials under way take.
