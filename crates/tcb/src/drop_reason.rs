@@ -53,6 +53,8 @@ drop_reasons! {
     TooManyConnections = "too many connections",
     /// Dropped in TIME-WAIT (SM-ACK-16, SM-RST-5).
     TimeWait = "connection in TIME-WAIT",
+    /// It came to another shard, whose queue to the right one was full.
+    ShardQueueFull = "queue to its shard full",
     /// The packet's connection is over.
     Closed = "connection closed",
     /// In SYN-SENT or SYN-RECEIVED an ACK of what was never sent (SM-SYNSENT-1, SM-ACK-3).

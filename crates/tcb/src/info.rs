@@ -2,6 +2,7 @@
 //! TCP_INFO; and what an endpoint counts.
 
 use core::net::SocketAddr;
+use core::ops::AddAssign;
 use core::time::Duration;
 
 use crate::State;
@@ -181,4 +182,46 @@ pub struct EndpointCounters {
     pub time_wait_evicted: u64,
     /// Connections in TIME-WAIT that a SYN opened anew (RFC 6191).
     pub time_wait_reused: u64,
+}
+
+/// Of several shards that are one stack, together.
+impl AddAssign for EndpointCounters {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            connects,
+            accepts,
+            syns_queued,
+            syn_acks_sent,
+            syn_acks_retransmitted,
+            half_open_expired,
+            cookies_sent,
+            cookies_valid,
+            cookies_invalid,
+            accept_queue_full,
+            resets_sent,
+            resets_limited,
+            time_waits,
+            time_wait_evicted,
+            time_wait_reused,
+        } = self;
+        for (sum, more) in [
+            (connects, other.connects),
+            (accepts, other.accepts),
+            (syns_queued, other.syns_queued),
+            (syn_acks_sent, other.syn_acks_sent),
+            (syn_acks_retransmitted, other.syn_acks_retransmitted),
+            (half_open_expired, other.half_open_expired),
+            (cookies_sent, other.cookies_sent),
+            (cookies_valid, other.cookies_valid),
+            (cookies_invalid, other.cookies_invalid),
+            (accept_queue_full, other.accept_queue_full),
+            (resets_sent, other.resets_sent),
+            (resets_limited, other.resets_limited),
+            (time_waits, other.time_waits),
+            (time_wait_evicted, other.time_wait_evicted),
+            (time_wait_reused, other.time_wait_reused),
+        ] {
+            *sum = sum.wrapping_add(more);
+        }
+    }
 }

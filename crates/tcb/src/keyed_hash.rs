@@ -5,6 +5,8 @@ use core::fmt;
 use siphasher::sip::{SipHasher13, SipHasher24};
 use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher24Wide};
 
+use crate::Shard;
+
 /// What a key is for. Each purpose has a key of its own, so that what one hash shows tells nothing
 /// of another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +25,8 @@ pub(crate) enum Purpose {
     Resets,
     /// SYN cookies (RFC 4987 App. A).
     Cookies,
+    /// Whose of several shards a four-tuple is.
+    Shards,
 }
 
 /// A pseudo-random function with a key of 128 bits (ISN-3, SYNC-9).
@@ -76,9 +80,10 @@ pub(crate) struct Draws {
 }
 
 impl Draws {
-    /// The sequence of one purpose.
-    pub(crate) fn new(hash: KeyedHash) -> Self {
-        Self { hash, drawn: 0 }
+    /// The sequence of one purpose, for one shard: shards that draw with the same key have no
+    /// number in common, so what one shows tells nothing of another.
+    pub(crate) fn new(hash: KeyedHash, shard: Shard) -> Self {
+        Self { hash, drawn: (shard.index() as u64) << 48 }
     }
 
     /// A number below `bound`; 0 if that is 0.
@@ -119,7 +124,7 @@ mod tests {
 
     #[test]
     fn draws_are_below_the_bound_and_spread_evenly() {
-        let mut draws = Draws::new(KeyedHash::derive(&[7; 32], Purpose::Ports));
+        let mut draws = Draws::new(KeyedHash::derive(&[7; 32], Purpose::Ports), Shard::ONLY);
         let mut counts = [0; 10];
         for _ in 0..10_000 {
             counts[draws.below(10) as usize] += 1;

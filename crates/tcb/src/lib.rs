@@ -52,6 +52,7 @@
 //!             }
 //!             Route::Reply(packet) => self.outgoing.push(packet),
 //!             Route::Drop(_) => {}
+//!             Route::Elsewhere(_) => unreachable!("this stack has one shard"),
 //!         }
 //!         self.drain(now);
 //!     }
@@ -142,6 +143,7 @@ mod listener;
 mod recovery;
 mod recv;
 mod send;
+mod shard;
 mod time;
 mod timers;
 
@@ -160,5 +162,6 @@ pub use four_tuple::FourTuple;
 pub use info::{ConnectionInfo, Counters, EndpointCounters, RecoveryPhase};
 pub use link::{LinkAddress, LinkId, zone_of};
 pub use listener::ListenerId;
+pub use shard::{Shard, ShardMap};
 pub use time::Instant;
 pub use timers::Timer;

@@ -63,7 +63,7 @@ fn passive(host: &mut Host, now: Instant, path: FourTuple) -> Option<SeqNum> {
     };
     match host.endpoint.route(now, LinkId(0), &mut syn) {
         Route::Reply(answer) => Some(answer.segment.seq),
-        Route::Deliver(..) | Route::Accept { .. } | Route::Drop(_) => {
+        Route::Deliver(..) | Route::Accept { .. } | Route::Drop(_) | Route::Elsewhere(_) => {
             host.endpoint.poll_transmit(now).map(|(_link, answer)| answer.segment.seq)
         }
     }

@@ -63,6 +63,17 @@ impl Endpoint {
         Ok((id, connection))
     }
 
+    /// The shard that an active OPEN must be asked of, if that is another one: a local port that
+    /// the caller chose may be any shard's, while a port that is drawn is our own.
+    ///
+    /// `None` too for an OPEN that cannot succeed.
+    pub fn shard_of_open(&self, open: &Open) -> Option<usize> {
+        let local = self.local_asked_for(open.local, open.from).ok()?;
+        let port = local.map(|local| local.port()).filter(|port| *port != 0)?;
+        let (address, remote) = self.ends(local, open.remote).ok()?;
+        self.elsewhere(&FourTuple::new(with_port(address, port), remote))
+    }
+
     /// What a connection on `path` that begins at `iss` is made from.
     pub(super) fn identity(&self, path: FourTuple, iss: synack_wire::SeqNum) -> Identity {
         Identity {
@@ -94,18 +105,8 @@ impl Endpoint {
         local: Option<SocketAddr>,
         remote: SocketAddr,
     ) -> Result<FourTuple, ConnectError> {
-        if remote.ip().is_unspecified() || remote.port() == 0 {
-            return Err(ConnectError::RemoteUnspecified);
-        }
-        if !self.addresses.is_unicast(remote.ip()) {
-            return Err(ConnectError::RemoteInvalid);
-        }
+        let (address, remote) = self.ends(local, remote)?;
         let port = local.map_or(0, |local| local.port());
-        let address = match local.filter(|local| !local.ip().is_unspecified()) {
-            Some(local) => self.own_address(local, remote)?,
-            None => self.addresses.source_for(remote)?,
-        };
-        let remote = in_zone_of(address, remote);
         if self.ids.is_full() {
             return Err(ConnectError::TooManyConnections);
         }
@@ -116,6 +117,25 @@ impl Endpoint {
             return if free { Ok(path) } else { Err(ConnectError::AlreadyExists) };
         }
         self.draw_port(now, address.ip(), path).map(path).ok_or(ConnectError::NoPort)
+    }
+
+    /// The local address, its port still to be chosen, and the remote socket, with their zone.
+    fn ends(
+        &self,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+    ) -> Result<(SocketAddr, SocketAddr), ConnectError> {
+        if remote.ip().is_unspecified() || remote.port() == 0 {
+            return Err(ConnectError::RemoteUnspecified);
+        }
+        if !self.addresses.is_unicast(remote.ip()) {
+            return Err(ConnectError::RemoteInvalid);
+        }
+        let address = match local.filter(|local| !local.ip().is_unspecified()) {
+            Some(local) => self.own_address(local, remote)?,
+            None => self.addresses.source_for(remote)?,
+        };
+        Ok((address, in_zone_of(address, remote)))
     }
 
     /// The local address that the caller named.
@@ -130,19 +150,20 @@ impl Endpoint {
         self.addresses.own(local).ok_or(ConnectError::AddressNotAvailable)
     }
 
-    /// An ephemeral port whose four-tuple is free and that no listener holds.
+    /// An ephemeral port whose four-tuple is free and this shard's, and that no listener holds.
     fn draw_port(
         &mut self,
         now: Instant,
         address: IpAddr,
         path: impl Fn(u16) -> FourTuple,
     ) -> Option<u16> {
-        let Self { ports, demux, time_wait, quarantine, listeners, .. } = self;
+        let Self { ports, demux, time_wait, quarantine, listeners, shard, shard_map, .. } = self;
         quarantine.expire(now);
         time_wait.expire(now);
         ports.draw(|port| {
             let path = path(port);
-            demux.get(&path).is_none()
+            shard_map.owner(&path) == shard.index()
+                && demux.get(&path).is_none()
                 && !time_wait.contains(&path)
                 && !quarantine.holds(&path)
                 && !listeners.holds_port(address, port)

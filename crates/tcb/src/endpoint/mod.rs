@@ -43,7 +43,7 @@ use crate::keyed_hash::{Draws, KeyedHash, Purpose};
 use crate::link::{LinkAddress, LinkId};
 use crate::linked_slab::Key;
 use crate::listener::{Listener, ListenerId, SynCookies, SynQueue};
-use crate::{FourTuple, Instant};
+use crate::{FourTuple, Instant, Shard, ShardMap};
 
 /// All connections of one stack, as a state machine without I/O.
 ///
@@ -81,6 +81,9 @@ pub struct Endpoint {
     /// What connections get that say nothing else.
     connection: Arc<ConnectionConfig>,
     counters: EndpointCounters,
+    /// Which of the stack's endpoints this is.
+    shard: Shard,
+    shard_map: ShardMap,
 }
 
 /// What lives on a four-tuple, as [`Endpoint::occupant`] tells.
@@ -98,6 +101,16 @@ impl Endpoint {
     /// An endpoint without addresses. All its randomness derives from `secret`, which must be drawn
     /// from the operating system at start and not be used again (ISN-3, ISN-6, robustness G8).
     pub fn new(config: EndpointConfig, secret: [u8; 32]) -> Self {
+        Self::of_shard(config, secret, Shard::ONLY)
+    }
+
+    /// One of several endpoints that are one stack, each with the same `config` and `secret`: of
+    /// bounds each has its part. Give all of them the same addresses, and the same listeners.
+    ///
+    /// What [`route`](Self::route), [`shard_of_icmp`](Self::shard_of_icmp) and
+    /// [`shard_of_open`](Self::shard_of_open) say is another's, is to be asked of that one.
+    pub fn of_shard(config: EndpointConfig, secret: [u8; 32], shard: Shard) -> Self {
+        let config = shard.part_of(config);
         let key = |purpose| KeyedHash::derive(&secret, purpose);
         let table_key = key(Purpose::Demux);
         Self {
@@ -109,16 +122,22 @@ impl Endpoint {
             unfolding: None,
             cookies: SynCookies::new(&secret),
             time_wait: TimeWaitTable::new(&config, table_key),
-            ports: Ports::new(config.ephemeral_ports, Draws::new(key(Purpose::Ports))),
+            ports: Ports::new(
+                config.ephemeral_ports,
+                Draws::new(key(Purpose::Ports), shard),
+                shard,
+            ),
             quarantine: Quarantine::new(table_key),
             paths: Paths::new(table_key, config.path_mtus_max),
             numbers: FirstNumbers::new(&secret),
             reset_limit: ResetLimit::new(
                 config.resets_per_second_max,
-                Draws::new(key(Purpose::Resets)),
+                Draws::new(key(Purpose::Resets), shard),
             ),
             connection: ConnectionConfig::clamped(config.connection),
             counters: EndpointCounters::default(),
+            shard,
+            shard_map: ShardMap::new(&secret, shard.count()),
         }
     }
 
@@ -153,6 +172,7 @@ impl Endpoint {
         let connection = config.connection.clone();
         let connection =
             connection.map_or_else(|| self.connection.clone(), ConnectionConfig::clamped);
+        let config = self.shard.part_of_listener(config);
         Ok(self.listeners.insert(on, Listener::new(config, connection)))
     }
 
@@ -203,7 +223,7 @@ impl Endpoint {
             }
             EndpointEvent::PathMtu(mtu) => {
                 let link = self.addresses.mtu(path.local());
-                self.paths.learn(now, Finding { id, path, mtu, link });
+                self.paths.learn(now, Finding { id: Some(id), path, mtu, link });
             }
             EndpointEvent::Released(release) => {
                 self.demux.remove(&path, Target::Connection(id));
@@ -290,6 +310,12 @@ impl Endpoint {
     /// How many connections are in TIME-WAIT.
     pub fn time_waits(&self) -> usize {
         self.time_wait.len()
+    }
+
+    /// The shard that `path` belongs to, if that is another one.
+    pub(super) fn elsewhere(&self, path: &FourTuple) -> Option<usize> {
+        let owner = self.shard_map.owner(path);
+        (owner != self.shard.index()).then_some(owner)
     }
 
     /// What was counted so far.

@@ -25,8 +25,8 @@ pub(super) struct Paths {
 struct News {
     destination: FourTuple,
     mtu: u32,
-    /// The connection that said so.
-    from: ConnectionId,
+    /// The connection that said so, if it is ours.
+    from: Option<ConnectionId>,
     /// The place of the next connection to look at.
     next: usize,
 }
@@ -34,8 +34,8 @@ struct News {
 /// What a connection found out about the path to its destination.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Finding {
-    /// The connection and its addresses.
-    pub(super) id: ConnectionId,
+    /// The connection, unless it is another shard's, and its addresses.
+    pub(super) id: Option<ConnectionId>,
     pub(super) path: FourTuple,
     /// What packets may have, and what our link takes.
     pub(super) mtu: u32,
@@ -98,8 +98,9 @@ impl Paths {
             }
             let at = ids.at(news.next);
             news.next += 1;
-            let it =
-                at.filter(|(id, path)| *id != news.from && destination(path) == news.destination);
+            let it = at.filter(|(id, path)| {
+                Some(*id) != news.from && destination(path) == news.destination
+            });
             if let Some((id, _)) = it {
                 return Some((id, news.mtu));
             }
@@ -118,6 +119,17 @@ impl Endpoint {
     /// Source: RFC 1191 §6.2, §6.4; RFC 8201 §5.4 (PMTU-14).
     pub fn poll_path_mtu(&mut self) -> Option<(ConnectionId, u32)> {
         self.paths.next_to_tell(&self.ids)
+    }
+
+    /// A connection of another shard, on `path`, found out what packets the path takes; to be
+    /// carried from each shard to all others as an
+    /// [`EndpointEvent::PathMtu`](crate::EndpointEvent::PathMtu) is to its own.
+    ///
+    /// Units: `mtu` is octets, IP header included.
+    /// Source: RFC 8201 §5.2 (PMTU-14).
+    pub fn handle_path_mtu(&mut self, now: Instant, path: FourTuple, mtu: u32) {
+        let link = self.addresses.mtu(path.local());
+        self.paths.learn(now, Finding { id: None, path, mtu, link });
     }
 
     /// A new connection begins with what others to the same destination found out (PMTU-14).

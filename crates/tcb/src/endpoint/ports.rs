@@ -1,5 +1,6 @@
 //! Ephemeral ports (RFC 6056).
 
+use crate::Shard;
 use crate::keyed_hash::Draws;
 
 /// Draws ports at random, each as likely as any other.
@@ -13,13 +14,16 @@ pub(super) struct Ports {
     low: u16,
     high: u16,
     draws: Draws,
+    /// Ports drawn before they are counted through.
+    draws_max: u32,
 }
 
 impl Ports {
-    /// Ports from `range.0` to `range.1`, both included; port 0 is none.
-    pub(super) fn new(range: (u16, u16), draws: Draws) -> Self {
+    /// Ports from `range.0` to `range.1`, both included, for one of some shards; port 0 is none.
+    pub(super) fn new(range: (u16, u16), draws: Draws, shard: Shard) -> Self {
         let low = range.0.min(range.1).max(1);
-        Self { low, high: range.0.max(range.1).max(low), draws }
+        let draws_max = DRAWS * u32::from(shard.count().get());
+        Self { low, high: range.0.max(range.1).max(low), draws, draws_max }
     }
 
     /// A port that `is_free`; `None` if none is.
@@ -28,7 +32,7 @@ impl Ports {
     /// counting, which each port has its turn in (OPEN-12).
     pub(super) fn draw(&mut self, is_free: impl Fn(u16) -> bool) -> Option<u16> {
         let count = u32::from(self.high - self.low) + 1;
-        for _ in 0..DRAWS {
+        for _ in 0..self.draws_max {
             let offset = self.draws.below(count);
             let port = self.port(offset);
             if is_free(port) {
@@ -45,7 +49,8 @@ impl Ports {
     }
 }
 
-/// Ports drawn before they are counted through: with half of them taken, one draw in 256 fails.
+/// Ports drawn for each shard before they are counted through: with half of them taken, one draw
+/// in 256 fails. Of several shards, one in so many ports is a shard's own.
 const DRAWS: u32 = 8;
 
 #[cfg(test)]

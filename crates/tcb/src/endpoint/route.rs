@@ -41,6 +41,9 @@ pub enum Route {
     Reply(TcpPacket),
     /// Nothing is to be done.
     Drop(DropReason),
+    /// It is for the shard of this number: its endpoint is to be asked. Nothing was changed but the
+    /// zones of link-local addresses, which it would find the same.
+    Elsewhere(usize),
 }
 
 impl Endpoint {
@@ -73,6 +76,9 @@ impl Endpoint {
         if let Some(Target::HalfOpen(key)) = target {
             return self.route_to_half_open(now, key, packet);
         }
+        if let Some(shard) = self.elsewhere(&path) {
+            return Route::Elsewhere(shard);
+        }
         if let Some(outcome) = self.time_wait.handle(now, &path, &packet.segment) {
             return self.route_to_time_wait(now, link, ownership, outcome, packet);
         }
@@ -100,6 +106,11 @@ impl Endpoint {
                 None
             }
         }
+    }
+
+    /// The shard that an ICMP error concerns, if that is another one.
+    pub fn shard_of_icmp(&self, error: &IcmpError) -> Option<usize> {
+        self.elsewhere(&FourTuple::new(error.source, error.destination))
     }
 
     /// What the quoted four-tuple leads to. A quote does not say by which link a link-local address

@@ -8,6 +8,7 @@ mod listen;
 mod nobody;
 mod open;
 mod random;
+mod shards;
 #[path = "../support/mod.rs"]
 mod support;
 mod syn_sent;

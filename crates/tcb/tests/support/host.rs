@@ -335,6 +335,7 @@ impl Host {
                 Received::Replied
             }
             Route::Drop(reason) => Received::Dropped(reason),
+            Route::Elsewhere(_) => unreachable!("this host has one shard"),
         }
     }
 }

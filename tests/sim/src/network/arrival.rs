@@ -162,6 +162,7 @@ impl Network {
                 self.trace.say(self.time, host, format_args!("        drops it: {reason}"));
                 Ok(None)
             }
+            Route::Elsewhere(_) => unreachable!("a host has one shard"),
         }
     }
 

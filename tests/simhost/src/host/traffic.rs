@@ -49,7 +49,7 @@ impl Host {
                 }
             }
             Route::Reply(reply) => self.send_packet(reply),
-            Route::Drop(_) => {}
+            Route::Drop(_) | Route::Elsewhere(_) => {}
         }
         self.drain();
     }

@@ -2,6 +2,7 @@
 //! Each row is a segment and the reset it draws; the limit is driven by stated times.
 
 use super::*;
+use crate::Shard;
 use crate::keyed_hash::{KeyedHash, Purpose};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -93,7 +94,7 @@ proptest! {
 }
 
 fn limit(per_second_max: u32) -> ResetLimit {
-    let draws = Draws::new(KeyedHash::derive(&[5; 32], Purpose::Resets));
+    let draws = Draws::new(KeyedHash::derive(&[5; 32], Purpose::Resets), Shard::ONLY);
     ResetLimit::new(per_second_max, draws)
 }
 

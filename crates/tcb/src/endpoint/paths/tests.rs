@@ -18,7 +18,7 @@ fn path(host: u8, port: u16) -> FourTuple {
 }
 
 fn finding(id: ConnectionId, path: FourTuple, mtu: u32) -> Finding {
-    Finding { id, path, mtu, link: LINK }
+    Finding { id: Some(id), path, mtu, link: LINK }
 }
 
 #[test]

@@ -9,7 +9,8 @@ use super::*;
 use crate::keyed_hash::{KeyedHash, Purpose};
 
 fn ports(low: u16, high: u16) -> Ports {
-    Ports::new((low, high), Draws::new(KeyedHash::derive(&[5; 32], Purpose::Ports)))
+    let draws = Draws::new(KeyedHash::derive(&[5; 32], Purpose::Ports), Shard::ONLY);
+    Ports::new((low, high), draws, Shard::ONLY)
 }
 
 fn drawn(count: usize) -> Vec<f64> {
