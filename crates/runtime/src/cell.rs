@@ -78,6 +78,11 @@ impl ConnectionCell {
         Self { id, path, queued: Queued::new(), clock, bell, state: Mutex::new(state) }
     }
 
+    /// The doorbell of the driver that it belongs to.
+    pub(crate) fn bell(&self) -> &Arc<Bell> {
+        &self.bell
+    }
+
     /// Locks the cell. After a panic under the lock, the connection counts as failed.
     pub(crate) fn lock(&self) -> MutexGuard<'_, CellState> {
         self.state.lock().unwrap_or_else(|poisoned| {

@@ -123,7 +123,7 @@ impl Connect {
     fn begin(&mut self) -> io::Result<()> {
         let Connecting::Planned(plan) = &mut self.state else { return Ok(()) };
         let (reply, answer) = oneshot::channel();
-        let request = Request::Connect { open: plan.open.clone(), reply };
+        let request = Request::Connect { open: plan.open.clone(), tried: 0, reply };
         self.timeout = plan.timeout.map(|timeout| Box::pin(tokio::time::sleep(timeout)));
         self.state = Connecting::Asked(answer);
         self.bell.ask(request).map_err(Into::into)

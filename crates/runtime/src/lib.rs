@@ -40,6 +40,7 @@
 //! | join stacks in one process, for tests above all | [`MemoryDevice`], [`MemorySwitch`] |
 //! | tunnel without a privilege | [`UdpDevice`] |
 //! | carry packets by something of your own | [`PacketsDevice`], or implement [`Device`] |
+//! | serve on several threads | [`StackBuilder::queues`], [`StackBuilder::tun_queues`] |
 //! | try out a bad network | [`ImpairedDevice`] |
 //!
 //! **Time** is tokio's: under a paused clock a TIME-WAIT of a minute passes in no time, and with a

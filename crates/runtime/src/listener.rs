@@ -5,11 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use synack_tcb::{ConnectionConfig, ListenError, ListenOn, ListenerConfig, ListenerId};
+use synack_tcb::{ConnectionConfig, ListenError, ListenOn, ListenerConfig, ListenerId, Shard};
 use tokio::sync::{Notify, oneshot};
 
 use crate::cell::ConnectionCell;
@@ -72,11 +73,24 @@ struct AcceptQueue {
     /// The task that polled last.
     waker: Option<Waker>,
     failure: Option<StackError>,
+    /// Of each shard.
+    parts: Box<[Part]>,
+    /// With so many waiting, a driver is told at once of what was taken.
+    nearly_full: u32,
+}
+
+/// What a shard has in the queue.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    /// Connections that wait.
+    waiting: u32,
     /// Taken by the application since the driver asked last.
     taken: u32,
-    /// At this length the driver is told at once of what was taken.
-    nearly_full: usize,
 }
+
+/// Nothing comes into the queue any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Closed;
 
 impl TcpListener {
     pub(crate) fn new(shared: Arc<ListenerShared>, bell: Arc<Bell>) -> Self {
@@ -131,16 +145,19 @@ impl TcpListener {
         let Some(cell) = queue.connections.pop_front() else {
             return queue.failure.clone().map(|failure| Err(failure.into()));
         };
-        queue.taken += 1;
         let has_more = !queue.connections.is_empty();
-        let must_tell = queue.connections.len() + 1 >= queue.nearly_full;
+        let nearly_full = queue.nearly_full;
+        let part = &mut queue.parts[cell.bell().shard().index()];
+        let must_tell = part.waiting >= nearly_full;
+        part.waiting -= 1;
+        part.taken += 1;
         drop(queue);
         if has_more {
             // Arrivals in a row leave one notice between them.
             self.shared.arrived.notify_one();
         }
         if must_tell {
-            let _gone = self.bell.ask(Request::Accepted(self.shared.id));
+            let _gone = cell.bell().ask(Request::Accepted(self.shared.id));
         }
         let peer = cell.path.remote();
         Some(Ok((TcpStream::new(cell), peer)))
@@ -206,7 +223,8 @@ impl Future for Listen {
         let this = self.get_mut();
         if let Listening::Planned { on, config, .. } = &this.state {
             let (reply, answer) = oneshot::channel();
-            let request = Request::Listen { on: *on, config: config.clone(), reply };
+            let (on, config) = (*on, config.clone());
+            let request = Request::Listen { on, config, shared: None, reply };
             this.state = Listening::Asked(answer);
             this.bell.ask(request)?;
         }
@@ -224,32 +242,43 @@ impl Future for Listen {
 }
 
 impl ListenerShared {
-    pub(crate) fn new(id: ListenerId, local: SocketAddr, backlog: u32) -> Self {
+    /// What the shards of a stack share of a listener, each with its part of the backlog.
+    pub(crate) fn new(id: ListenerId, local: SocketAddr, backlog: u32, shards: NonZeroU16) -> Self {
+        let part_of_backlog = backlog.div_ceil(shards.get().into());
         let queue = AcceptQueue {
             connections: VecDeque::new(),
             waker: None,
             failure: None,
-            taken: 0,
-            nearly_full: (backlog as usize).div_ceil(2).max(1),
+            parts: vec![Part::default(); shards.get().into()].into(),
+            nearly_full: part_of_backlog.div_ceil(2).max(1),
         };
         Self { id, local, queue: Mutex::new(queue), arrived: Notify::new() }
     }
 
-    /// A connection came in. Returns how many the application took since this was asked last.
-    pub(crate) fn push(&self, cell: Arc<ConnectionCell>) -> u32 {
+    /// A connection came in. Returns how many of its shard's the application took since this was
+    /// asked last.
+    ///
+    /// # Errors
+    /// The listener was closed: the application will not have the connection.
+    pub(crate) fn push(&self, cell: Arc<ConnectionCell>) -> Result<u32, Closed> {
         let mut queue = lock(&self.queue);
+        if queue.failure.is_some() {
+            return Err(Closed);
+        }
+        let part = &mut queue.parts[cell.bell().shard().index()];
+        part.waiting += 1;
+        let taken = std::mem::take(&mut part.taken);
         queue.connections.push_back(cell);
-        let taken = std::mem::take(&mut queue.taken);
         let waker = queue.waker.take();
         drop(queue);
         waker.into_iter().for_each(Waker::wake);
         self.arrived.notify_one();
-        taken
+        Ok(taken)
     }
 
-    /// How many connections the application took since this was asked last.
-    pub(crate) fn take_accepted(&self) -> u32 {
-        std::mem::take(&mut lock(&self.queue).taken)
+    /// How many connections of a shard the application took since this was asked last.
+    pub(crate) fn take_accepted(&self, shard: Shard) -> u32 {
+        std::mem::take(&mut lock(&self.queue).parts[shard.index()].taken)
     }
 
     /// Nothing will come in any more: `accept` fails once it has given out what there is.

@@ -105,7 +105,7 @@ impl OtherPackets {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         match self.stack.other.send(packet)? {
-            MustTell::Yes => self.stack.bell.ask(Request::SendOthers).map_err(Into::into),
+            MustTell::Yes => self.stack.shards.first().ask(Request::SendOthers).map_err(Into::into),
             MustTell::No => Ok(()),
         }
     }

@@ -51,6 +51,13 @@ impl TcpStream {
         &self.cell
     }
 
+    /// The number of the shard that serves the connection: 0, unless the stack has
+    /// [several](crate::StackBuilder::queues). A task that reads and writes it does so with the
+    /// least ado on the thread of that shard.
+    pub fn shard(&self) -> usize {
+        self.cell.bell().shard().index()
+    }
+
     /// Our address and port.
     ///
     /// # Errors

@@ -24,10 +24,29 @@ enum Kind {
     Offload,
     /// The same behind a link that knows of no such thing.
     Wrapped,
+    /// One packet a system call, and a shard for each of several queues.
+    PlainShards,
+    /// Super-segments, and a shard for each of several queues.
+    OffloadShards,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Plain, Self::Offload, Self::Wrapped];
+    const ALL: [Self; 5] =
+        [Self::Plain, Self::Offload, Self::Wrapped, Self::PlainShards, Self::OffloadShards];
+
+    fn has_offload(self) -> bool {
+        match self {
+            Self::Offload | Self::OffloadShards => true,
+            Self::Plain | Self::Wrapped | Self::PlainShards => false,
+        }
+    }
+
+    fn shards(self) -> usize {
+        match self {
+            Self::PlainShards | Self::OffloadShards => 4,
+            Self::Plain | Self::Offload | Self::Wrapped => 1,
+        }
+    }
 
     fn open(self) -> StackBuilder {
         let builder = Stack::builder();
@@ -44,6 +63,10 @@ impl Kind {
                 let link = LinkConfig::default();
                 builder.device(ImpairedDevice::new(device, link.clone(), link, 1))
             }
+            Self::PlainShards => {
+                builder.queues(TunDevice::open_queues("syn0", self.shards()).unwrap())
+            }
+            Self::OffloadShards => builder.tun_queues("syn0", self.shards()).unwrap(),
         }
     }
 }
@@ -58,7 +81,7 @@ fn with_stack<F: Future<Output = ()>>(body: impl Fn(Stack, Kind) -> F + Sync) {
             runtime.enable_all().build().unwrap().block_on(async {
                 let builder = kind.open();
                 let capabilities: Vec<_> = builder.capabilities().collect();
-                assert_eq!(capabilities[0].super_segments, kind == Kind::Offload);
+                assert_eq!(capabilities[0].super_segments, kind.has_offload());
                 assert_eq!((capabilities[0].mtu, capabilities.len()), (1_500, 1));
                 let interface = Interface::named("syn0").unwrap();
                 interface.set_up().unwrap();
@@ -117,8 +140,49 @@ fn the_kernel_connects_to_a_listener_over_both_families() {
         assert_eq!((stats.all_parse_errors().count(), stats.send_errors), (0, 0));
         // Two times 4 MB each way: 11,000 segments; or 200 super-segments, if all were full.
         let is_few = |packets: u64| packets < 4_000;
-        assert_eq!(is_few(stats.packets_in), kind == Kind::Offload, "{}", stats.packets_in);
-        assert_eq!(is_few(stats.packets_out), kind == Kind::Offload, "{}", stats.packets_out);
+        assert_eq!(is_few(stats.packets_in), kind.has_offload(), "{}", stats.packets_in);
+        assert_eq!(is_few(stats.packets_out), kind.has_offload(), "{}", stats.packets_out);
+    });
+}
+
+#[test]
+fn the_kernel_keeps_to_the_queue_of_the_shard_that_has_the_connection() {
+    with_stack(|stack, kind| async move {
+        assert_eq!(stack.shards(), kind.shards());
+        let listener = stack.listen("10.9.0.2:80".parse().unwrap()).await.unwrap();
+        let (mut used, mut exchanges) = (vec![0; kind.shards()], tokio::task::JoinSet::new());
+        for _ in 0..24 {
+            let (kernel, accepted) =
+                tokio::join!(TcpStream::connect("10.9.0.2:80"), listener.accept());
+            let stream = accepted.unwrap().0;
+            used[stream.shard()] += 1;
+            exchanges.spawn(exchange(kernel.unwrap(), stream, 400_000));
+        }
+        exchanges.join_all().await;
+        assert!(used.iter().all(|count| *count > 0), "{used:?}");
+        let stats = stack.stats();
+        // Before our answer the kernel knows no better: a SYN, and what it sends until then.
+        assert_eq!(stats.forwarded > 0, kind.shards() > 1);
+        assert!(stats.forwarded < 24 * 8, "{}", stats.forwarded);
+        assert_eq!(stats.drops(synack::DropReason::ShardQueueFull), 0);
+    });
+}
+
+#[test]
+fn a_tun_device_of_one_queue_is_not_opened_for_several() {
+    synack_netns::test(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let _plain = TunDevice::open("syn0").unwrap();
+            let _offload = OffloadTunDevice::open("syn1").unwrap();
+            for name in ["syn0", "syn1"] {
+                TunDevice::open_queues(name, 2).unwrap_err();
+                OffloadTunDevice::open_queues(name, 2).unwrap_err();
+            }
+            let queues = OffloadTunDevice::open_queues("syn%d", 3).unwrap();
+            assert!(queues.iter().all(|queue| queue.name() == "syn2"), "{queues:?}");
+            assert_eq!(TunDevice::open_queues("syn3", 3).unwrap().len(), 3);
+        });
     });
 }
 

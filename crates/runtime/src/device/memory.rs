@@ -1,10 +1,11 @@
-//! Devices in memory: a cable between two stacks, and a switch for many.
+//! Devices in memory: a cable between two stacks, a bundle of cables, and a switch for many.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -52,7 +53,15 @@ pub struct MemorySwitch {
 #[derive(Debug)]
 enum Outlet {
     Cable(Arc<Inbox>),
-    Switch { fabric: Arc<Mutex<Fabric>>, port: usize },
+    Switch {
+        fabric: Arc<Mutex<Fabric>>,
+        port: usize,
+    },
+    /// Any of these, as the count of packets so far says.
+    Queues {
+        inboxes: Arc<[Arc<Inbox>]>,
+        sent: AtomicU64,
+    },
 }
 
 /// What waits for one device.
@@ -92,6 +101,24 @@ impl MemoryDevice {
         };
         (end(&left, &right), end(&right, &left))
     }
+
+    /// The two ends of a device with several queues at each, of which packets of up to `mtu` octets
+    /// come in by any: as good as at random, and the same each time. A queue that takes packets too
+    /// slowly loses them.
+    ///
+    /// For [`StackBuilder::queues`](crate::StackBuilder::queues).
+    pub fn pair_of_queues(mtu: u32, [left, right]: [usize; 2]) -> (Vec<Self>, Vec<Self>) {
+        let inboxes = |count| (0..count).map(|_| Inbox::new(mtu)).collect::<Arc<[_]>>();
+        let (left, right) = (inboxes(left), inboxes(right));
+        let end = |own: &Arc<[Arc<Inbox>]>, other: &Arc<[Arc<Inbox>]>| {
+            let queue = |(index, inbox): (usize, &Arc<Inbox>)| {
+                let (inboxes, sent) = (Arc::clone(other), AtomicU64::new((index as u64) << 32));
+                Self { inbox: Arc::clone(inbox), outlet: Outlet::Queues { inboxes, sent }, mtu }
+            };
+            own.iter().enumerate().map(queue).collect()
+        };
+        (end(&left, &right), end(&right, &left))
+    }
 }
 
 impl MemorySwitch {
@@ -125,7 +152,7 @@ impl Device for MemoryDevice {
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.outlet {
             Outlet::Cable(inbox) => inbox.poll_room(cx).map(Ok),
-            Outlet::Switch { .. } => Poll::Ready(Ok(())),
+            Outlet::Switch { .. } | Outlet::Queues { .. } => Poll::Ready(Ok(())),
         }
     }
 
@@ -143,6 +170,14 @@ impl Device for MemoryDevice {
                     let _lost = inbox.push(|into| copy_to(octets, into));
                 }
                 Ok(())
+            }
+            Outlet::Queues { inboxes, sent } => {
+                let nth = scatter(sent.fetch_add(1, Ordering::Relaxed)) % inboxes.len().max(1);
+                let Some(inbox) = inboxes.get(nth) else { return Ok(()) };
+                match inbox.push(|into| packet.write_to(into)) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+                    pushed => pushed,
+                }
             }
         }
     }
@@ -269,6 +304,15 @@ fn copy_to(octets: &[u8], into: &mut [u8]) -> io::Result<usize> {
     Ok(octets.len())
 }
 
+/// A number that looks like one drawn at random, another for each `count`: the finalizer of
+/// splitmix64.
+fn scatter(count: u64) -> usize {
+    let mixed = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed >> 33) as usize
+}
+
 /// Packets that wait for one device, as many as a TUN device holds by default (`txqueuelen`).
 const PACKETS_MAX: usize = 500;
 /// Addresses that a switch remembers.
@@ -280,7 +324,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
-    use crate::sync::{AtomicBool, Ordering};
+    use crate::sync::AtomicBool;
 
     #[derive(Default)]
     struct Woken(AtomicBool);

@@ -53,6 +53,25 @@ impl TunDevice {
         Self::new(tun)
     }
 
+    /// Opens the TUN device called `name` with so many queues, or makes one: the kernel spreads
+    /// packets over them by connection, and keeps to the queue that it last got one of the
+    /// connection's by. One queue is a device as [`open`](Self::open) has it.
+    ///
+    /// A device that was made beforehand must have been made for several (`ip tuntap add ...
+    /// multi_queue`), and opened for several it must be.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`InvalidInput`](io::ErrorKind::InvalidInput) for a device that has
+    /// but one queue, [`ArgumentListTooLong`](io::ErrorKind::ArgumentListTooLong) for more than
+    /// the kernel gives, which is 256.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn open_queues(name: &str, queues: usize) -> io::Result<Vec<Self>> {
+        let tuns = Tun::builder().name(name).queues(queues).build().map_err(of_tun)?;
+        tuns.into_iter().map(Self::new).collect()
+    }
+
     /// Uses a device that was opened with [`tokio_tun::TunBuilder`], without packet information.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use synack_wire::{ChecksumMode, HEADERS_LEN_MAX, PAYLOAD_SLICES_MAX, TcpPacket, emit_headers};
 
 use super::tun_queue::{Mtu, TunQueue};
+use super::tun_sys::Queues;
 use super::virtio_header::{IpVersion, VirtioHeader};
 use super::{Capabilities, Device, Outgoing, Received, invalid, tun_sys};
 use crate::buffer_pool::BufferPool;
@@ -49,8 +50,31 @@ impl OffloadTunDevice {
     /// # Panics
     /// Outside of a tokio runtime with I/O enabled.
     pub fn open(name: &str) -> io::Result<Self> {
+        Self::attach(name, Queues::One)
+    }
+
+    /// As [`open`](Self::open), with so many queues, as
+    /// [`TunDevice::open_queues`](super::TunDevice::open_queues) does.
+    ///
+    /// # Errors
+    /// As either.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn open_queues(name: &str, queues: usize) -> io::Result<Vec<Self>> {
+        if queues < 2 {
+            return Ok(vec![Self::open(name)?]);
+        }
+        // The kernel may choose the name, once.
+        let first = Self::attach(name, Queues::Several)?;
+        let name = first.name().to_owned();
+        let others = (1..queues).map(|_| Self::attach(&name, Queues::Several));
+        std::iter::once(Ok(first)).chain(others).collect()
+    }
+
+    fn attach(name: &str, queues: Queues) -> io::Result<Self> {
         let tun = File::options().read(true).write(true).open("/dev/net/tun")?;
-        let name = tun_sys::attach_with_headers(&tun, name)?;
+        let name = tun_sys::attach_with_headers(&tun, name, queues)?;
         let mtu = Mtu::Asked(tun_sys::mtu(&name)?);
         Self::with_name(tun, name, mtu)
     }

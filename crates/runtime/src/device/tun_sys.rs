@@ -48,9 +48,13 @@ pub(super) fn register<Fd: AsRawFd>(watched: Arc<Fd>) -> io::Result<AsyncFd<Arc<
 /// # Errors
 /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a name that is too long, or where the kernel
 /// has no such headers; what else it answers.
-pub(super) fn attach_with_headers(tun: &File, name: &str) -> io::Result<String> {
+pub(super) fn attach_with_headers(tun: &File, name: &str, queues: Queues) -> io::Result<String> {
     let mut request = InterfaceRequest::new(name)?;
-    request.value.flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+    let several = match queues {
+        Queues::One => 0,
+        Queues::Several => IFF_MULTI_QUEUE,
+    };
+    request.value.flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | several;
     // SAFETY: TUNSETIFF reads and writes a `struct ifreq`, which `InterfaceRequest` is laid out as
     // and which outlives the call; the kernel keeps no pointer to it.
     unsafe { attach(tun.as_raw_fd(), &raw mut request) }?;
@@ -114,6 +118,15 @@ pub(super) fn mtu(name: &str) -> io::Result<u32> {
     u32::try_from(unsafe { request.value.number }).map_err(io::Error::other)
 }
 
+/// How many descriptors a device may be attached to at a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Queues {
+    /// This one alone.
+    One,
+    /// Each is a queue.
+    Several,
+}
+
 /// `struct ifreq` (linux/if.h).
 #[repr(C)]
 struct InterfaceRequest {
@@ -172,6 +185,7 @@ nix::ioctl_readwrite_bad!(interface_mtu, libc::SIOCGIFMTU, InterfaceRequest);
 // linux/if_tun.h
 const IFF_TUN: u16 = 0x0001;
 const IFF_TAP: u16 = 0x0002;
+const IFF_MULTI_QUEUE: u16 = 0x0100;
 const IFF_NO_PI: u16 = 0x1000;
 const IFF_VNET_HDR: u16 = 0x4000;
 /// Of the header before each packet. A device may have been left with another by who used it
@@ -203,7 +217,7 @@ mod tests {
         synack_netns::test(|| {
             let open = || File::options().read(true).write(true).open("/dev/net/tun").unwrap();
             let before = open();
-            attach_with_headers(&before, "syn0").unwrap();
+            attach_with_headers(&before, "syn0", Queues::One).unwrap();
             let merged = 12;
             // SAFETY: as in `attach_with_headers`; TUNSETPERSIST takes its argument by value.
             unsafe {
@@ -214,7 +228,7 @@ mod tests {
             assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
             drop(before);
             let after = open();
-            attach_with_headers(&after, "syn0").unwrap();
+            attach_with_headers(&after, "syn0", Queues::One).unwrap();
             assert_eq!(name_with_headers(&after).unwrap(), "syn0");
         });
     }

@@ -15,6 +15,7 @@ mod bell;
 mod control;
 mod receive;
 mod send;
+mod shards;
 mod shutdown;
 mod table;
 
@@ -28,6 +29,7 @@ use std::task::{Context, Poll};
 
 pub(crate) use backlog::Backlog;
 pub(crate) use bell::{Bell, Request};
+pub(crate) use shards::{Place, Shards};
 use shutdown::Shutdown;
 use synack_tcb::{
     ConnectionId, Endpoint, EndpointConfig, EndpointCounters, EndpointEvent, Instant,
@@ -46,7 +48,7 @@ use crate::observe::Counters;
 use crate::other_packets::OtherQueue;
 use crate::wheel::Wheel;
 
-/// The driver of one stack: a future that ends with it.
+/// The driver of one stack, or of one of its shards: a future that ends with the stack.
 pub(crate) struct Driver {
     clock: Clock,
     endpoint: Endpoint,
@@ -58,6 +60,7 @@ pub(crate) struct Driver {
     wheel: Wheel,
     alarm: Alarm,
     bell: Arc<Bell>,
+    place: Place,
     other: Arc<OtherQueue>,
     counters: Arc<Counters>,
     /// What the endpoint had counted when that was shown last.
@@ -97,13 +100,14 @@ impl Driver {
         mut config: EndpointConfig,
         secret: [u8; 32],
         interfaces: Interfaces,
-        bell: Arc<Bell>,
+        place: Place,
         other: Arc<OtherQueue>,
         counters: Arc<Counters>,
     ) -> Self {
         let copy_below = interfaces.block_len_max() / 2;
         Arc::make_mut(&mut config.connection).copy_below = copy_below;
-        let mut endpoint = Endpoint::new(config, secret);
+        let bell = Arc::clone(place.own());
+        let mut endpoint = Endpoint::of_shard(config, secret, bell.shard());
         endpoint.set_addresses(&interfaces.addresses());
         Self {
             clock: Clock::start(),
@@ -115,6 +119,7 @@ impl Driver {
             wheel: Wheel::new(),
             alarm: Alarm::new(),
             bell,
+            place,
             other,
             counters,
             shown: EndpointCounters::default(),
@@ -137,6 +142,7 @@ impl Driver {
         if self.failure.is_some() {
             return Turn::Idle;
         }
+        self.hand_over();
         self.answer_bell(cx, now);
         self.advance_wheel(now);
         has_more |= self.tell_path_mtus(now);
@@ -196,7 +202,15 @@ impl Driver {
     fn carry_events(&mut self, now: Instant, id: ConnectionId) {
         let mut is_released = false;
         for event in self.outbox.events.drain(..) {
-            is_released |= matches!(event, EndpointEvent::Released(_));
+            match &event {
+                EndpointEvent::Released(_) => is_released = true,
+                EndpointEvent::PathMtu(mtu) => {
+                    if let Some(entry) = self.table.get(id) {
+                        self.place.tell_path_mtu(entry.cell.path, *mtu);
+                    }
+                }
+                EndpointEvent::TimeWait(_) => {}
+            }
             self.endpoint.handle_event(now, id, event);
         }
         if is_released {
@@ -273,11 +287,13 @@ impl Driver {
         entry.cell.fail(failure);
     }
 
-    /// Whether nothing is left to be done, ever.
-    fn is_over(&self) -> bool {
-        if self.failure.is_some() {
-            return true;
-        }
+    /// Whether nothing is left to be done, ever, by any shard.
+    fn is_over(&mut self) -> bool {
+        self.failure.is_some() || (self.is_done() && self.place.finish())
+    }
+
+    /// Whether nothing is left to be done here.
+    fn is_done(&self) -> bool {
         if self.is_last_turn {
             return self.table.ready_len() == 0;
         }
@@ -335,6 +351,7 @@ impl Drop for Driver {
         let panicked = std::thread::panicking().then_some(StackError::Panicked);
         let failure = self.failure.take().or(panicked).unwrap_or(StackError::Stopped);
         self.bell.close(failure.clone());
+        self.place.end_all(&failure);
         self.other.fail(failure.clone());
         for listener in self.listeners.iter().flatten() {
             listener.fail(failure.clone());

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use synack_tcb::{Connection, ConnectionId, DropReason, Instant, LinkId, Route};
-use synack_wire::{EchoRequest, Parsed, TcpPacket, parse};
+use synack_wire::{EchoRequest, IcmpError, Parsed, TcpPacket, parse};
 use tracing::trace;
 
 use super::Driver;
+use super::bell::{Forwarded, Request};
 use crate::device::{Outgoing, Received};
 use crate::error::StackError;
 use crate::flush::poll_endpoint_events;
+use crate::listener::Closed;
 use crate::other_packets::Pushed;
 
 impl Driver {
@@ -71,11 +73,9 @@ impl Driver {
             Ok(Parsed::IcmpError(error)) => {
                 trace!("in  {error}");
                 self.counters.icmp_errors.add(1);
-                let handled = self.guarded(|endpoint| endpoint.handle_icmp(now, &error));
-                let Some(id) = handled.flatten() else { return };
-                let used = self.deliver(now, id, |it| it.handle_icmp(now, &error));
-                if let Some(Err(reason)) = used {
-                    self.note_drop(reason);
+                match self.endpoint.shard_of_icmp(&error) {
+                    Some(shard) => self.forward(shard, Forwarded::Icmp(error)),
+                    None => self.handle_icmp(now, &error),
                 }
             }
             Ok(Parsed::Echo(request)) => self.handle_echo(link, request),
@@ -87,6 +87,16 @@ impl Driver {
         }
     }
 
+    /// An ICMP error about a connection of this shard, or about nothing.
+    pub(super) fn handle_icmp(&mut self, now: Instant, error: &IcmpError) {
+        let handled = self.guarded(|endpoint| endpoint.handle_icmp(now, error));
+        let Some(id) = handled.flatten() else { return };
+        let used = self.deliver(now, id, |it| it.handle_icmp(now, error));
+        if let Some(Err(reason)) = used {
+            self.note_drop(reason);
+        }
+    }
+
     fn deliver_packet(&mut self, now: Instant, id: ConnectionId, packet: &mut TcpPacket) {
         let used = self.deliver(now, id, |connection| connection.handle_packet(now, packet));
         if let Some(Err(reason)) = used {
@@ -95,7 +105,7 @@ impl Driver {
     }
 
     /// A TCP packet that may be anyone's.
-    fn route(&mut self, now: Instant, link: LinkId, packet: &mut TcpPacket) {
+    pub(super) fn route(&mut self, now: Instant, link: LinkId, packet: &mut TcpPacket) {
         // Written where it is used: it is large to move.
         let mut routed = None;
         self.guarded(|endpoint| routed = Some(endpoint.route(now, link, packet)));
@@ -105,18 +115,18 @@ impl Driver {
             Route::Accept { listener, id, connection } => {
                 self.counters.accepted.add(1);
                 let cell = self.adopt(id, connection, link);
-                match self.listener(listener) {
-                    Some(shared) => {
-                        let taken = shared.push(cell);
+                match self.listener(listener).map(|shared| shared.push(cell)) {
+                    Some(Ok(taken)) => {
                         self.woken += 1;
                         self.endpoint.handle_accepted(listener, taken);
                     }
                     // The listener was closed since: as for one that nobody accepted.
-                    None => self.detach(now, id),
+                    Some(Err(Closed)) | None => self.detach(now, id),
                 }
             }
             Route::Reply(packet) => self.reply(link, packet),
             Route::Drop(reason) => self.note_drop(reason),
+            Route::Elsewhere(shard) => self.forward(shard, Forwarded::Tcp(link, packet.clone())),
         }
     }
 
@@ -181,12 +191,22 @@ impl Driver {
         self.counters.dropped(reason);
     }
 
-    /// A device is gone: so are its connections, and with the last one the stack.
+    /// A device is gone, as this shard was the first to see.
     pub(super) fn fail_link(&mut self, now: Instant, link: LinkId, error: io::Error) {
         tracing::error!(link = link.0, %error, "a device failed");
-        let failure = StackError::Device(Arc::new(error));
-        if let Some(interface) = self.interfaces.get_mut(link) {
-            interface.set_failed();
+        let error = Arc::new(error);
+        for other in self.place.others() {
+            let _gone = other.ask(Request::LinkFailed { link, error: Arc::clone(&error) });
+        }
+        self.lose_link(now, link, error);
+    }
+
+    /// A device is gone: so are its connections, and with the last one the stack.
+    pub(super) fn lose_link(&mut self, now: Instant, link: LinkId, error: Arc<io::Error>) {
+        let failure = StackError::Device(error);
+        match self.interfaces.get_mut(link).filter(|link| link.is_up()) {
+            Some(interface) => interface.set_failed(),
+            None => return,
         }
         let is_last = !self.interfaces.is_any_up();
         let lost: Vec<ConnectionId> = self

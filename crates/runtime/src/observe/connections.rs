@@ -13,3 +13,13 @@ pub struct Connections {
     /// Connections in TIME-WAIT.
     pub time_wait: usize,
 }
+
+impl Connections {
+    /// Adds what another shard of the stack holds.
+    pub(crate) fn append(&mut self, part: Self) {
+        let Self { mut open, half_open, time_wait } = part;
+        self.open.append(&mut open);
+        self.half_open += half_open;
+        self.time_wait += time_wait;
+    }
+}

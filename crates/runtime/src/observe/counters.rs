@@ -1,5 +1,6 @@
 //! What the driver counts, and a snapshot of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use synack_tcb::{DropReason, EndpointCounters};
@@ -7,7 +8,7 @@ use synack_wire::{OptionFault, ParseError};
 
 use crate::sync::{Mutex, lock};
 
-/// Written by the driver alone, read by anyone.
+/// Of one shard: written by its driver alone, read by anyone.
 #[derive(Debug)]
 pub(crate) struct Counters {
     pub(crate) packets_in: Counter,
@@ -15,6 +16,7 @@ pub(crate) struct Counters {
     pub(crate) packets_out: Counter,
     pub(crate) octets_out: Counter,
     pub(crate) packets_looped: Counter,
+    pub(crate) forwarded: Counter,
     pub(crate) drops: [Counter; DropReason::ALL.len()],
     pub(crate) parse_errors: [Counter; ParseError::ALL.len()],
     pub(crate) option_faults: [Counter; OptionFault::ALL.len()],
@@ -67,6 +69,8 @@ pub struct StackStats {
     pub octets_out: u64,
     /// Packets from the stack to itself.
     pub packets_looped: u64,
+    /// Packets that came to one shard and were for another.
+    pub forwarded: u64,
     /// ICMP errors about TCP.
     pub icmp_errors: u64,
     /// Pings answered.
@@ -143,6 +147,7 @@ impl Counters {
             packets_out: Counter::default(),
             octets_out: Counter::default(),
             packets_looped: Counter::default(),
+            forwarded: Counter::default(),
             drops: [const { Counter(AtomicU64::new(0)) }; DropReason::ALL.len()],
             parse_errors: [const { Counter(AtomicU64::new(0)) }; ParseError::ALL.len()],
             option_faults: [const { Counter(AtomicU64::new(0)) }; OptionFault::ALL.len()],
@@ -178,35 +183,47 @@ impl Counters {
         }
     }
 
-    /// The numbers as they are now; each by itself, so they may be of slightly different moments.
-    pub(crate) fn snapshot(&self) -> StackStats {
-        let all = |counters: &[Counter]| counters.iter().map(Counter::get).collect();
+    /// The numbers of all shards as they are now; each by itself, so they may be of slightly
+    /// different moments.
+    pub(crate) fn snapshot(shards: &[Arc<Self>]) -> StackStats {
+        let sum = |counter: fn(&Self) -> &Counter| sum_of(shards.iter().map(|it| counter(it)));
+        let sum_all = |counters: fn(&Self) -> &[Counter]| {
+            let len = shards.first().map_or(0, |first| counters(first).len());
+            (0..len).map(|index| sum_of(shards.iter().map(|it| &counters(it)[index]))).collect()
+        };
+        let mut endpoint = EndpointCounters::default();
+        shards.iter().for_each(|shard| endpoint += *lock(&shard.endpoint));
         StackStats {
-            packets_in: self.packets_in.get(),
-            octets_in: self.octets_in.get(),
-            packets_out: self.packets_out.get(),
-            octets_out: self.octets_out.get(),
-            packets_looped: self.packets_looped.get(),
-            icmp_errors: self.icmp_errors.get(),
-            echo_replies: self.echo_replies.get(),
-            other_in: self.other_in.get(),
-            other_out: self.other_out.get(),
-            other_dropped: self.other_dropped.get(),
-            replies_dropped: self.replies_dropped.get(),
-            send_errors: self.send_errors.get(),
-            device_full: self.device_full.get(),
-            wakeups: self.wakeups.get(),
-            turns: self.turns.get(),
-            visits: self.visits.get(),
-            timers: self.timers.get(),
-            accepted: self.accepted.get(),
-            opened: self.opened.get(),
-            released: self.released.get(),
-            panics: self.panics.get(),
-            endpoint: *lock(&self.endpoint),
-            drops: all(&self.drops),
-            parse_errors: all(&self.parse_errors),
-            option_faults: all(&self.option_faults),
+            packets_in: sum(|it| &it.packets_in),
+            octets_in: sum(|it| &it.octets_in),
+            packets_out: sum(|it| &it.packets_out),
+            octets_out: sum(|it| &it.octets_out),
+            packets_looped: sum(|it| &it.packets_looped),
+            forwarded: sum(|it| &it.forwarded),
+            icmp_errors: sum(|it| &it.icmp_errors),
+            echo_replies: sum(|it| &it.echo_replies),
+            other_in: sum(|it| &it.other_in),
+            other_out: sum(|it| &it.other_out),
+            other_dropped: sum(|it| &it.other_dropped),
+            replies_dropped: sum(|it| &it.replies_dropped),
+            send_errors: sum(|it| &it.send_errors),
+            device_full: sum(|it| &it.device_full),
+            wakeups: sum(|it| &it.wakeups),
+            turns: sum(|it| &it.turns),
+            visits: sum(|it| &it.visits),
+            timers: sum(|it| &it.timers),
+            accepted: sum(|it| &it.accepted),
+            opened: sum(|it| &it.opened),
+            released: sum(|it| &it.released),
+            panics: sum(|it| &it.panics),
+            endpoint,
+            drops: sum_all(|it| &it.drops),
+            parse_errors: sum_all(|it| &it.parse_errors),
+            option_faults: sum_all(|it| &it.option_faults),
         }
     }
+}
+
+fn sum_of<'a>(counters: impl Iterator<Item = &'a Counter>) -> u64 {
+    counters.fold(0, |sum, counter| sum.wrapping_add(counter.get()))
 }

@@ -158,9 +158,9 @@ async fn a_device_that_is_often_full_delays_and_loses_nothing() {
 }
 
 /// Two channels as a stream and a sink.
-struct Channel {
-    packets: mpsc::Receiver<Bytes>,
-    sink: mpsc::Sender<Bytes>,
+pub(crate) struct Channel {
+    pub(crate) packets: mpsc::Receiver<Bytes>,
+    pub(crate) sink: mpsc::Sender<Bytes>,
 }
 
 impl Stream for Channel {

@@ -15,17 +15,17 @@ fn stack() -> (Stack, MemoryDevice) {
     (builder.address("fd00::2/64".parse().unwrap()).spawn().unwrap(), far)
 }
 
-fn send(device: &MemoryDevice, packet: &[u8]) {
+pub(crate) fn send(device: &MemoryDevice, packet: &[u8]) {
     device.try_send(Outgoing::octets(packet, &mut Vec::new())).unwrap();
 }
 
-async fn receive(device: &MemoryDevice) -> Bytes {
+pub(crate) async fn receive(device: &MemoryDevice) -> Bytes {
     let mut pool = BufferPool::new(0);
     poll_fn(|cx| device.poll_receive(cx, &mut pool)).await.unwrap().packet
 }
 
 /// An IPv4 packet with a right header.
-fn ipv4(protocol: u8, source: [u8; 4], destination: [u8; 4], content: &[u8]) -> Vec<u8> {
+pub(crate) fn ipv4(protocol: u8, source: [u8; 4], destination: [u8; 4], content: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, protocol, 0, 0];
     packet.extend(source);
     packet.extend(destination);
@@ -43,7 +43,7 @@ fn checksum(octets: &[u8]) -> u16 {
     sum.checksum()
 }
 
-fn ping(source: [u8; 4], destination: [u8; 4]) -> Vec<u8> {
+pub(crate) fn ping(source: [u8; 4], destination: [u8; 4]) -> Vec<u8> {
     let mut message = b"\x08\0\0\0\x12\x34\0\x01hello".to_vec();
     let sum = checksum(&message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
