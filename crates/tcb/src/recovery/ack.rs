@@ -214,13 +214,14 @@ impl LossRecovery {
         begins.then_some(before.outstanding)
     }
 
-    /// A loss probe repaired a loss: congestion it was all the same, and if anything is in flight
-    /// the rate comes down as in any fast recovery.
+    /// A loss probe repaired a loss: congestion it was all the same, which nothing refutes, and if
+    /// anything is in flight the rate comes down as in any fast recovery.
     ///
     /// Source: RFC 8985 §7.4.2 (TLP-13); RFC 9937 §6 (PRR-11).
     fn begin_for_probe(&mut self, nxt: SeqNum, begun_with: BegunWith) {
         if !self.sent.is_empty() {
             self.begin_fast(nxt, begun_with);
+            self.undo = None;
         }
     }
 

@@ -86,12 +86,8 @@ impl LossRecovery {
     ) -> Option<CongestionSignal> {
         if let Some(undo) = &mut self.undo {
             undo.on_ack(arrival, delivered.acked > 0);
-            let signal = undo.signal();
-            // In fast recovery each loss was found by itself, and one that waits to be sent again
-            // may be one.
-            let is_last = signal == CongestionSignal::Timeout || self.sent.lost() == 0;
-            if undo.is_proved() && is_last {
-                return Some(signal);
+            if undo.is_proved(self.sent.lost()) {
+                return Some(undo.signal());
             }
         }
         let Episode::Timeout(timeout) = &mut self.episode else { return None };

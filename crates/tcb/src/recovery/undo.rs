@@ -3,7 +3,8 @@
 //! Two things show it of a range that was sent again. A D-SACK says that the range arrived twice
 //! (RFC 2883 §5, RFC 3708 §2). Or the ACK that covers it echoes a timestamp from before it was sent
 //! again, so that it was the first copy that arrived (Eifel, RFC 3522 §3.2). When it is shown of
-//! all that was sent again, nothing was lost.
+//! all that was sent again, nothing was lost; nor was it if all arrived before anything could be
+//! sent again, as when one batch brings the signs of a loss and what refutes them.
 
 use alloc::vec::Vec;
 
@@ -31,7 +32,7 @@ pub(super) struct Undo {
 /// How it can still be proved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Proof {
-    /// Nothing was sent again so far.
+    /// None is wanted: nothing was sent again so far.
     None,
     /// By D-SACK or by timestamps.
     Any,
@@ -102,11 +103,16 @@ impl Undo {
         }
     }
 
-    /// Whether everything that was sent again arrived before.
-    pub(super) fn is_proved(&self) -> bool {
+    /// Whether everything that was taken for lost arrived before it was sent again; `lost` octets
+    /// still wait for that.
+    pub(super) fn is_proved(&self, lost: u32) -> bool {
+        // Each loss was found by itself, and one that waits to be sent again may be one. After a
+        // timeout they are all one guess.
+        let is_last = self.signal == CongestionSignal::Timeout || lost == 0;
         match self.proof {
-            Proof::Any | Proof::Timestamps => self.pending.is_empty(),
-            Proof::None | Proof::Impossible => false,
+            Proof::Any | Proof::Timestamps => self.pending.is_empty() && is_last,
+            Proof::None => lost == 0,
+            Proof::Impossible => false,
         }
     }
 

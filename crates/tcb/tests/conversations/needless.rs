@@ -42,6 +42,31 @@ fn cwnd_and_spurious(c: &mut Conversation) -> (u32, u32) {
 }
 
 #[test]
+fn a_fast_recovery_is_undone_when_what_was_late_comes_before_anything_is_sent_again() {
+    let mut c = in_flight(Setup::sack());
+    c.run_to(100);
+    let lost = c.sack_of(&[(1_001, 4_001)]);
+    c.acked = 4_001;
+    let all = c.template();
+    c.receive_together(vec![lost, all]);
+    assert_eq!(cwnd_and_spurious(&mut c), (10_000, 1));
+    assert_eq!(c.info().ssthresh, u32::MAX);
+    assert_eq!(c.info().counters.retransmissions, 0);
+}
+
+#[test]
+fn a_fast_recovery_is_not_undone_while_something_waits_to_be_sent_again() {
+    let mut c = in_flight(Setup::sack());
+    c.run_to(100);
+    let both = c.sack_of(&[(1_001, 2_001), (3_001, 6_001)]);
+    c.acked = 2_001;
+    let second = c.sack_of(&[(3_001, 6_001)]);
+    c.receive_together(vec![both, second]);
+    assert_eq!(c.info().counters.spurious, 0);
+    assert_eq!((c.only_sent().seq, c.info().ssthresh), (c.iss + 2_001, 5_000));
+}
+
+#[test]
 fn a_fast_recovery_is_undone_when_an_echo_names_the_first_sending() {
     for (echo_ms, spurious) in [(0, 1), (99, 1), (100, 0)] {
         let mut c = in_flight(timed());
