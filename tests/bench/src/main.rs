@@ -8,6 +8,7 @@ mod paper;
 mod peers;
 mod protocol;
 mod serve;
+mod shards;
 mod spread;
 mod stacks;
 mod tun;
@@ -32,6 +33,8 @@ enum Command {
     Peers(peers::Arguments),
     /// Serve the protocol of the benchmarks on synack behind a TUN device
     Serve(serve::Arguments),
+    /// Measure what more shards on more threads are worth
+    Shards(shards::Arguments),
     /// Measure TCPs over emulated paths with delay, loss and reordering
     Wan(wan::Arguments),
     /// Be one of the stacks that `peers` measures
@@ -48,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         Command::Kernel(arguments) => kernel::run(&arguments),
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Shards(arguments) => shards::run(&arguments),
         Command::Wan(arguments) => wan::run(&arguments),
         Command::Stack(stack) => stacks::run(stack),
     }

@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Open the device with virtio-net headers: super-segments both ways, no checksums
     #[arg(long)]
     offload: bool,
+    /// How many queues the device is opened with; each is served by a shard
+    #[arg(long, default_value_t = 1)]
+    shards: usize,
     /// Threads that run the tasks
     #[arg(long, value_enum, default_value = "many")]
     workers: Workers,
@@ -36,12 +39,13 @@ pub(crate) struct Arguments {
 /// Serves until it is ended from outside.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     arguments.workers.runtime()?.block_on(async {
-        let name = &arguments.tun;
+        let (name, shards) = (&arguments.tun, arguments.shards);
         let builder = Stack::builder();
+        let opening = "opening the TUN device";
         let builder = if arguments.offload {
-            builder.device(OffloadTunDevice::open(name).context("opening the TUN device")?)
+            builder.queues(OffloadTunDevice::open_queues(name, shards).context(opening)?)
         } else {
-            builder.device(TunDevice::open(name).context("opening the TUN device")?)
+            builder.queues(TunDevice::open_queues(name, shards).context(opening)?)
         };
         let mut builder = builder.mtu(arguments.mtu);
         builder = builder.address(IpNet::new(IpAddr::V4(arguments.ip), 16)?);
