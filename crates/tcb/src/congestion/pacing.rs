@@ -28,11 +28,17 @@ impl Pacer {
 
     /// Records that `bytes` leave at `now`.
     ///
-    /// A timer that fires late costs no rate as long as it is late by less than a tick: what it
+    /// A timer that fires late costs no rate as long as it is late by less than `late_max`: what it
     /// missed leaves with what is due. After that the schedule begins anew, so that a burst is
-    /// never more than a quantum and a tick's worth (PACE-3).
-    pub(crate) fn on_sent(&mut self, now: Instant, bytes: u32, rate: BytesPerSecond) {
-        let earliest = now - TICK;
+    /// never more than a quantum and what that time stands for (PACE-3).
+    pub(crate) fn on_sent(
+        &mut self,
+        now: Instant,
+        bytes: u32,
+        rate: BytesPerSecond,
+        late_max: Duration,
+    ) {
+        let earliest = now - late_max;
         let from = self.next_at.map_or(now, |next_at| next_at.max(earliest));
         self.next_at = Some(from + rate.time_for(u64::from(bytes)).min(WAIT_MAX));
     }
@@ -46,6 +52,16 @@ pub(crate) fn quantum(rate: BytesPerSecond, mss: u32) -> u32 {
     tick.min(QUANTUM_MAX).max(mss.saturating_mul(2))
 }
 
+/// How late a timer may be without a loss of rate: a tick at least, or a quarter of the round trip
+/// up to [`LATE_MAX`].
+///
+/// A machine that is busy runs timers late by milliseconds, and a controller that goes by the rate
+/// delivered takes what is not made up for the rate of the path. Linux makes up for half of the
+/// last burst for the same reason.
+pub(crate) fn late_max(srtt: Option<Duration>) -> Duration {
+    srtt.map_or(TICK, |srtt| (srtt / 4).clamp(TICK, LATE_MAX))
+}
+
 /// The rate at which `cwnd` octets take a round trip, times a gain: 2 in slow start, so that the
 /// pacing is not what limits its growth, 1.2 later (PACE-1).
 pub(crate) fn rate_of_window(cwnd: u32, ssthresh: u32, srtt: Duration) -> BytesPerSecond {
@@ -57,6 +73,8 @@ pub(crate) fn rate_of_window(cwnd: u32, ssthresh: u32, srtt: Duration) -> BytesP
 const TICK: Duration = Duration::from_millis(1);
 /// PACE-3: the project's cap.
 const QUANTUM_MAX: u32 = 64 << 10;
+/// On any path: what a run of the scheduler takes.
+const LATE_MAX: Duration = Duration::from_millis(5);
 /// No rate, however low, holds a segment back for longer than the greatest RTO by default.
 const WAIT_MAX: Duration = Duration::from_secs(120);
 
@@ -85,7 +103,7 @@ mod tests {
             while self.timer.is_none_or(|at| at <= now) {
                 self.timer = self.pacer.wait(now, self.rate, self.quantum);
                 if self.timer.is_none() {
-                    self.pacer.on_sent(now, packet, self.rate);
+                    self.pacer.on_sent(now, packet, self.rate, TICK);
                     sent += 1;
                 }
             }
@@ -136,6 +154,28 @@ mod tests {
             let count = sender.send(micros(at_us), 1_000);
             let next_us = sender.timer.map(|at| at.since(NOW).as_micros());
             assert_eq!((count, next_us), (sent.0, Some(sent.1)), "{case}");
+        }
+    }
+
+    #[test]
+    fn pace_3_a_late_timer_costs_no_rate_up_to_a_quarter_of_the_round_trip() {
+        for (srtt_ms, late_us) in [
+            (None, 1_000),
+            (Some(1), 1_000),
+            (Some(8), 2_000),
+            (Some(20), 5_000),
+            (Some(300), 5_000),
+        ] {
+            let srtt = srtt_ms.map(Duration::from_millis);
+            assert_eq!(late_max(srtt), Duration::from_micros(late_us), "{srtt:?}");
+        }
+        let rate = BytesPerSecond::new(1_000_000);
+        let mut pacer = Pacer::default();
+        pacer.on_sent(NOW, 2_000, rate, LATE_MAX);
+        // Due at 2 ms: late by all of it, and by more.
+        for (at_ms, next_ms) in [(7, 4), (20, 17)] {
+            pacer.on_sent(NOW + Duration::from_millis(at_ms), 2_000, rate, LATE_MAX);
+            assert_eq!(pacer.next_at, Some(NOW + Duration::from_millis(next_ms)));
         }
     }
 

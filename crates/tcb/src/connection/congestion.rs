@@ -156,7 +156,8 @@ impl Connection {
         let is_app_limited = self.recovery.is_app_limited();
         self.congestion.on_sent(&SentSample { now, bytes, in_flight_before, is_app_limited });
         if let Some(rate) = self.pacing_rate() {
-            self.pacer.on_sent(now, bytes, rate);
+            let late_max = pacing::late_max(self.recovery.srtt());
+            self.pacer.on_sent(now, bytes, rate, late_max);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::super::super::pacing::{Pacer, quantum};
+use super::super::super::pacing::{Pacer, late_max, quantum};
 use super::super::super::testing::{NOW, ack, beginning};
 use super::super::*;
 
@@ -128,7 +128,7 @@ impl Path {
                 in_flight_before: self.in_flight,
                 is_app_limited: self.app_limited_until.is_some(),
             });
-            self.pacer.on_sent(self.now, MSS, rate);
+            self.pacer.on_sent(self.now, MSS, rate, late_max(None));
             self.put_on_the_wire();
         }
     }
