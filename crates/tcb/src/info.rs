@@ -148,6 +148,30 @@ pub struct Counters {
     pub mtu_probes_lost: u32,
 }
 
+impl Counters {
+    /// Nothing yet.
+    pub(crate) const NONE: Self = Self {
+        segments_out: 0,
+        segments_in: 0,
+        octets_acked: 0,
+        octets_received: 0,
+        retransmissions: 0,
+        timeouts: 0,
+        recoveries: 0,
+        spurious: 0,
+        duplicates_in: 0,
+        challenge_acks: 0,
+        probes: 0,
+        loss_probes: 0,
+        marks_in: 0,
+        marks_out: 0,
+        mark_reductions: 0,
+        mtu_reductions: 0,
+        mtu_probes: 0,
+        mtu_probes_lost: 0,
+    };
+}
+
 /// What an endpoint counts beside its connections. Each wraps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]

@@ -142,6 +142,7 @@ mod linked_slab;
 mod listener;
 mod recovery;
 mod recv;
+mod room;
 mod send;
 mod shard;
 mod time;

@@ -34,17 +34,20 @@ pub(crate) struct List {
 
 impl<T> Default for LinkedSlab<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: NONE, len: 0 }
+        Self::new()
     }
 }
 
 impl Default for List {
     fn default() -> Self {
-        Self { front: NONE, back: NONE }
+        Self::EMPTY
     }
 }
 
 impl List {
+    /// Without an entry.
+    pub(crate) const EMPTY: Self = Self { front: NONE, back: NONE };
+
     /// The entry at the front.
     pub(crate) fn front(&self) -> Option<Key> {
         (self.front != NONE).then_some(self.front)
@@ -57,6 +60,11 @@ impl List {
 }
 
 impl<T> LinkedSlab<T> {
+    /// Without an entry, and without memory.
+    pub(crate) const fn new() -> Self {
+        Self { slots: Vec::new(), free: NONE, len: 0 }
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.len

@@ -1,5 +1,6 @@
 //! Time as the caller tells it: the state machine has no clock of its own.
 
+use core::fmt;
 use core::num::NonZeroU64;
 use core::ops::{Add, Sub};
 use core::time::Duration;
@@ -57,9 +58,52 @@ impl Sub<Duration> for Instant {
     }
 }
 
+/// A span of time: as a `Duration`, in half the room, and `Option<Span>` likewise. It ends short of
+/// 2^64 ns, which are 584 years.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span(
+    /// One nanosecond more than it lasts.
+    NonZeroU64,
+);
+
+impl Span {
+    /// No time.
+    pub(crate) const ZERO: Self = Self(NonZeroU64::MIN);
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(NonZeroU64::MIN.saturating_add(nanos))
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Self::from_nanos(span.0.get() - 1)
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Duration::from(*self).fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_is_the_duration_it_was_made_of() {
+        assert_eq!(size_of::<Option<Span>>(), 8);
+        for nanos in [0, 1, 999_999_999, 1 << 40, u64::MAX - 1] {
+            let duration = Duration::from_nanos(nanos);
+            assert_eq!(Duration::from(Span::from(duration)), duration);
+        }
+        assert_eq!(Span::from(Duration::ZERO), Span::ZERO);
+        assert!(Span::from(Duration::MAX) > Span::from(Duration::from_secs(1 << 33)));
+    }
 
     #[test]
     fn api_12_arithmetic_saturates_at_both_ends() {

@@ -61,7 +61,7 @@ impl Connection {
         outcome: &AckOutcome,
         is_echo: bool,
     ) {
-        self.counters.spurious = self.counters.spurious.wrapping_add(1);
+        self.tally.rare.spurious = self.tally.rare.spurious.wrapping_add(1);
         if is_echo {
             self.congestion.on_recovered(now, signal);
             return;
@@ -131,7 +131,7 @@ impl Connection {
             self.congestion.on_recovered(now, CongestionSignal::Loss);
         }
         self.due.retransmit = true;
-        self.counters.recoveries = self.counters.recoveries.wrapping_add(1);
+        self.tally.rare.recoveries = self.tally.rare.recoveries.wrapping_add(1);
     }
 
     /// Congestion was met while `flight_size` octets were unacknowledged.

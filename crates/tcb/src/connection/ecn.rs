@@ -142,14 +142,14 @@ impl Connection {
         }
         if arrival.ecn == Ecn::Ce {
             self.ecn.echoes = true;
-            self.counters.marks_in = self.counters.marks_in.wrapping_add(1);
+            self.tally.rare.marks_in = self.tally.rare.marks_in.wrapping_add(1);
         }
     }
 
     fn count_marks(&mut self, arrival: &Arrival<'_>) {
         let Some(accurate) = &mut self.ecn.accurate else { return };
         if arrival.ecn == Ecn::Ce {
-            self.counters.marks_in = self.counters.marks_in.wrapping_add(arrival.segments);
+            self.tally.rare.marks_in = self.tally.rare.marks_in.wrapping_add(arrival.segments);
         }
         let is_due = accurate.on_packet(Heard {
             field: arrival.ecn,
@@ -258,7 +258,7 @@ impl Connection {
         });
         match marks {
             Marks::Packets(marks) => {
-                self.counters.marks_out = self.counters.marks_out.wrapping_add(marks);
+                self.tally.rare.marks_out = self.tally.rare.marks_out.wrapping_add(marks);
                 marks > 0
             }
             Marks::Mangled => {
@@ -294,7 +294,7 @@ impl Connection {
         }
         let (cwnd, flight_size) = (self.cwnd(), self.snd.flight_size());
         self.ecn.reduced_to = Some(self.snd.nxt);
-        self.counters.mark_reductions = self.counters.mark_reductions.wrapping_add(1);
+        self.tally.rare.mark_reductions = self.tally.rare.mark_reductions.wrapping_add(1);
         self.signal_congestion(now, CongestionSignal::Ecn, flight_size.min(cwnd));
         if cwnd <= self.smss() {
             self.hold_back(now);

@@ -16,18 +16,16 @@ use super::path_mtu::PathMtu;
 use super::timestamps::{Echo, TimestampState};
 use super::user::UserSide;
 use super::{
-    Connection, EndpointEvents, Hold, Negotiated, Obligations, Opened, State, StateEvent, Waiting,
-    mtu,
+    Connection, EndpointEvents, Hold, Negotiated, Obligations, Opened, State, StateEvent, Tally,
+    Waiting, mtu,
 };
 use crate::config::ConnectionConfig;
 use crate::congestion::Unopened;
 use crate::congestion::pacing::Pacer;
 use crate::event::Events;
-use crate::info::Counters;
 use crate::recovery::{Handshaken, LossRecovery};
-use crate::recv::{
-    AckPolicy, ChallengeLimit, Reassembly, RecvBuffer, RecvSequence, RecvTuning, SackReport,
-};
+use crate::recv::{AckPolicy, ChallengeLimit, RecvBuffer, RecvSequence, RecvTuning};
+use crate::room::{Room, Vacant};
 use crate::send::{SendBuffer, SendSequence};
 use crate::timers::{Timer, TimerTable};
 use crate::{FourTuple, Instant};
@@ -47,10 +45,10 @@ pub(crate) struct Identity {
 }
 
 /// The timing of our SYN or SYN-ACK.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Handshake {
-    /// When the connection was opened: R2 of the SYN counts from here.
-    pub(super) opened_at: Instant,
+    /// When the connection was opened, until it is established: R2 of the SYN counts from here.
+    opened_at: Option<Instant>,
     /// When the SYN was sent last.
     pub(super) syn_sent_at: Option<Instant>,
     /// How often it was sent again.
@@ -87,6 +85,18 @@ pub(crate) struct SynRecord {
     is_ambiguous: bool,
     /// How many challenge ACKs may still leave.
     challenges: ChallengeLimit,
+}
+
+impl Vacant for Handshake {
+    const VACANT: &'static Self = &Self {
+        opened_at: None,
+        syn_sent_at: None,
+        retransmissions: 0,
+        timed_out: false,
+        offer: None,
+        ecn_offer: EcnOffer::None,
+        pending: None,
+    };
 }
 
 impl SynRecord {
@@ -209,11 +219,12 @@ impl Connection {
         connection.snd.nxt = connection.snd.iss + 1;
         connection.snd.set_window(record.irs, record.identity.iss, u32::from(record.window));
         connection.synchronize(now, record.irs, Some(record.ts_recent));
-        connection.handshake.opened_at = record.received_at;
-        connection.handshake.syn_sent_at = record.sent_at;
-        connection.handshake.retransmissions =
+        let handshake = &mut *connection.handshake;
+        handshake.opened_at = Some(record.received_at);
+        handshake.syn_sent_at = record.sent_at;
+        handshake.retransmissions =
             u32::from(record.retransmissions) + u32::from(record.is_ambiguous);
-        connection.handshake.timed_out = record.retransmissions > 0;
+        handshake.timed_out = record.retransmissions > 0;
         connection.negotiated.ecn = record.negotiated.ecn.after_timeouts(record.retransmissions);
         connection.begin_accurate_ecn();
         if record.was_sent_again() {
@@ -249,9 +260,9 @@ impl Connection {
             received: 0,
             recv_buffer: RecvBuffer::default(),
             tuning: RecvTuning::new(now),
-            reassembly: Reassembly::default(),
+            reassembly: Room::default(),
             acks: AckPolicy::new(config.quick_acks),
-            sack_report: SackReport::default(),
+            sack_report: Room::default(),
             recovery: LossRecovery::new(iss),
             congestion: Unopened::boxed(),
             pacer: Pacer::default(),
@@ -262,20 +273,12 @@ impl Connection {
             hold: Hold::default(),
             waiting: Waiting { progress_at: now, answered_at: now, sent_at: now, probes: 0 },
             keep_alive: KeepAliveState::new(now),
-            handshake: Handshake {
-                opened_at: now,
-                syn_sent_at: None,
-                retransmissions: 0,
-                timed_out: false,
-                offer: None,
-                ecn_offer: EcnOffer::None,
-                pending: None,
-            },
+            handshake: Room::of(Handshake { opened_at: Some(now), ..Handshake::default() }),
             user: UserSide::default(),
             events: Events::NONE,
             endpoint_events: EndpointEvents::default(),
             soft_error: None,
-            counters: Counters::default(),
+            tally: Tally::default(),
             config,
         }
     }
@@ -330,7 +333,7 @@ impl Connection {
         }
         if self.handshake.syn_sent_at.replace(now).is_some() {
             self.handshake.retransmissions += 1;
-            self.counters.retransmissions = self.counters.retransmissions.wrapping_add(1);
+            self.tally.rare.retransmissions = self.tally.rare.retransmissions.wrapping_add(1);
         }
         if is_answer {
             self.timestamps.last_ack_sent = self.rcv.nxt;
@@ -370,12 +373,15 @@ impl Connection {
         self.keep_alive.on_heard(now);
         self.start_keep_alive(now);
         self.events |= Events::CONNECTED | Events::WRITABLE;
+        if self.handshake.pending.is_none() {
+            self.handshake.vacate();
+        }
         self.close_if_remembered(now);
     }
 
     /// How long the handshake's timer has been backing off.
     pub(super) fn handshake_age(&self, now: Instant) -> Duration {
-        now.since(self.handshake.opened_at)
+        self.handshake.opened_at.map_or(Duration::ZERO, |opened_at| now.since(opened_at))
     }
 }
 

@@ -83,7 +83,7 @@ impl Connection {
             wants_fin: self.wants_fin(),
             records: self.recovery.records(),
             ranges: self.reassembly.count(),
-            counters: self.counters,
+            counters: self.tally.counters(self.received),
             rto_nanos: u64::try_from(rto.as_nanos()).unwrap_or(u64::MAX),
             deadlines: Timer::ALL.map(|timer| self.timers.get(timer)),
         }

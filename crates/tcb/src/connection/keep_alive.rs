@@ -6,7 +6,7 @@ use crate::{Instant, State};
 /// When the peer was heard last, and the probes sent since.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeepAliveState {
-    heard_at: Instant,
+    pub(super) heard_at: Instant,
     probes: u32,
 }
 

@@ -16,7 +16,9 @@ mod negotiate;
 mod output;
 mod path_mtu;
 mod paws;
+mod quiet;
 mod state;
+mod tally;
 mod timeout;
 mod timestamps;
 mod user;
@@ -27,6 +29,7 @@ use core::num::NonZeroU32;
 
 use ecn::EcnState;
 pub(crate) use ecn_agreement::{EcnTerms, EcnUse};
+use handshake::Handshake;
 pub(crate) use handshake::{Identity, SynRecord};
 pub use internals::Internals;
 use keep_alive::KeepAliveState;
@@ -42,6 +45,7 @@ pub(crate) use paws::{is_before as is_timestamp_before, paws};
 pub use state::State;
 use state::StateEvent;
 use synack_wire::SeqNum;
+use tally::Tally;
 use timestamps::TimestampState;
 pub(crate) use timestamps::clock as timestamp_clock;
 pub use user::{Push, Unread};
@@ -51,9 +55,9 @@ use crate::congestion::CongestionController;
 use crate::congestion::pacing::Pacer;
 use crate::error::CloseReason;
 use crate::event::{EndpointEvent, Events, Release, SoftError, TimeWait, TimeWaitTimestamps};
-use crate::info::Counters;
 use crate::recovery::{LossRecovery, RtoBounds};
 use crate::recv::{AckPolicy, Reassembly, RecvBuffer, RecvSequence, RecvTuning, SackReport};
+use crate::room::Room;
 use crate::send::{SendBuffer, SendSequence};
 use crate::timers::{Timer, TimerTable};
 use crate::{FourTuple, Instant};
@@ -102,9 +106,9 @@ pub struct Connection {
     received: u64,
     recv_buffer: RecvBuffer,
     tuning: RecvTuning,
-    reassembly: Reassembly,
+    reassembly: Room<Reassembly>,
     acks: AckPolicy,
-    sack_report: SackReport,
+    sack_report: Room<SackReport>,
     recovery: LossRecovery,
     congestion: Box<dyn CongestionController>,
     pacer: Pacer,
@@ -115,12 +119,13 @@ pub struct Connection {
     hold: Hold,
     waiting: Waiting,
     keep_alive: KeepAliveState,
-    handshake: handshake::Handshake,
+    /// There until our SYN is acknowledged.
+    handshake: Room<Handshake>,
     user: user::UserSide,
     events: Events,
     endpoint_events: EndpointEvents,
     soft_error: Option<SoftError>,
-    counters: Counters,
+    tally: Tally,
     config: Arc<ConnectionConfig>,
 }
 
@@ -273,7 +278,8 @@ impl Connection {
         self.timers.stop_all();
         self.recovery.clear();
         self.send_buffer.clear();
-        self.reassembly.clear();
+        self.reassembly.vacate();
+        self.sack_report.vacate();
         self.due = Obligations { reset: self.due.reset, ..Obligations::default() };
         self.user.close_reason = Some(reason);
         self.events |= Events::CLOSED | Events::READABLE | Events::WRITABLE;

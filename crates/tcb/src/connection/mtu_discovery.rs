@@ -136,7 +136,7 @@ impl Connection {
             MtuVerdict::Delivered => found = search.on_delivered(),
             MtuVerdict::Lost => {
                 search.on_lost();
-                self.counters.mtu_probes_lost = self.counters.mtu_probes_lost.wrapping_add(1);
+                self.tally.rare.mtu_probes_lost = self.tally.rare.mtu_probes_lost.wrapping_add(1);
                 self.due.retransmit = true;
             }
             MtuVerdict::Unknown => search.on_unknown(None),
@@ -198,7 +198,7 @@ impl Connection {
         if !is_exceeded || !self.recovery.withdraw_mtu_probe(error.seq) {
             return false;
         }
-        self.counters.mtu_probes_lost = self.counters.mtu_probes_lost.wrapping_add(1);
+        self.tally.rare.mtu_probes_lost = self.tally.rare.mtu_probes_lost.wrapping_add(1);
         search.on_reported(reported);
         self.end_search_if_over(now);
         self.due.retransmit = true;
@@ -230,7 +230,7 @@ impl Connection {
     }
 
     fn note_reduction(&mut self) {
-        self.counters.mtu_reductions = self.counters.mtu_reductions.wrapping_add(1);
+        self.tally.rare.mtu_reductions = self.tally.rare.mtu_reductions.wrapping_add(1);
         self.tell_segment_size();
     }
 

@@ -17,7 +17,7 @@ impl Connection {
     /// Acts on every timer that is due. Early or repeated calls do nothing that a peer or the
     /// application sees; a late one acts once (API-12).
     ///
-    /// Also gives back buffers that hold nothing.
+    /// Also gives back, once the connection is quiet, memory that holds nothing.
     ///
     /// Source: RFC 9293 §3.10.8 (SM-TIMER-1 to SM-TIMER-14).
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -42,19 +42,16 @@ impl Connection {
                 Timer::Pacing => {}
             }
         }
-        self.send_buffer.shrink();
-        self.recv_buffer.shrink();
-        self.recovery.shrink();
+        self.shrink_if_quiet(now);
     }
 
     /// What was polled since `since` left only now: our own queue is no round-trip time, and no
     /// reason to retransmit.
     pub fn handle_stall(&mut self, now: Instant, since: Instant) {
         self.recovery.on_stalled(now, since);
-        if let Some(sent_at) = &mut self.handshake.syn_sent_at
-            && *sent_at >= since
-        {
-            *sent_at = now;
+        if let Some(handshake) = self.handshake.inside() {
+            handshake.syn_sent_at =
+                handshake.syn_sent_at.map(|at| if at >= since { now } else { at });
         }
         if !self.snd.is_syn_acked() && self.timers.is_set(Timer::Retransmit) {
             self.timers.set(Timer::Retransmit, now + self.recovery.rto(self.rto_bounds()));
@@ -81,7 +78,7 @@ impl Connection {
             self.end(CloseReason::TimedOut);
             return;
         }
-        self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
+        self.tally.rare.timeouts = self.tally.rare.timeouts.wrapping_add(1);
         self.note_app_limited();
         let cwnd = self.cwnd();
         self.note_full_stop();
@@ -101,7 +98,7 @@ impl Connection {
             self.end(CloseReason::TimedOut);
             return;
         }
-        self.counters.timeouts = self.counters.timeouts.wrapping_add(1);
+        self.tally.rare.timeouts = self.tally.rare.timeouts.wrapping_add(1);
         self.recovery.on_syn_timeout();
         self.handshake.timed_out = true;
         self.due.syn = true;

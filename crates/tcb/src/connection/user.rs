@@ -338,7 +338,7 @@ impl Connection {
             accurate_ecn: self.negotiated.ecn.is_accurate(),
             dscp: self.config.dscp,
             user_timeout: self.user_timeout(),
-            counters: self.counters,
+            counters: self.tally.counters(self.received),
         }
     }
 

@@ -70,7 +70,9 @@ impl LossRecovery {
         let is_awaiting_ack = self.is_awaiting_ack();
         let before = Before { una, in_flight, outstanding, sacked, is_awaiting_ack };
         let delivered = self.deliver(&arrival);
-        self.sent.rate.on_delivered(arrival.now, delivered.newly, delivered.latest.as_ref());
+        if let Some(sent) = self.sent.inside() {
+            sent.rate.on_delivered(arrival.now, delivered.newly, delivered.latest.as_ref());
+        }
         let rtt = self.measure(&arrival, &delivered, &before);
         let advanced = delivered.acked > 0;
         self.on_mtu_probe_acked(arrival.ack);
@@ -132,7 +134,8 @@ impl LossRecovery {
                 Detector::Duplicates(_) => arrival.ack,
             },
         });
-        delivered.acked = self.sent.acknowledge(arrival.ack, |part| delivered.on_acked(part));
+        let Some(sent) = self.sent.inside() else { return delivered };
+        delivered.acked = sent.acknowledge(arrival.ack, |part| delivered.on_acked(part));
         if delivered.acked > 0 {
             self.forget_reneged();
         }

@@ -49,6 +49,22 @@ pub(super) struct Departure {
 }
 
 impl DeliveryRate {
+    /// When the connection begins.
+    pub(super) const NONE: Self = Self::resume(0, false);
+
+    /// With nothing in flight all else begins with the next packet that leaves, and where the
+    /// application sets the pace, it does until more is delivered.
+    pub(super) const fn resume(delivered: u64, is_app_limited: bool) -> Self {
+        Self {
+            delivered,
+            lost: 0,
+            delivered_at: None,
+            first_sent_at: None,
+            limited_to: if is_app_limited { Some(delivered) } else { None },
+            lost_to: None,
+        }
+    }
+
     /// Octets delivered since the connection began.
     pub(super) fn delivered(&self) -> u64 {
         self.delivered
@@ -83,7 +99,7 @@ impl DeliveryRate {
 
     /// There was nothing to send, though cwnd would have let it go (`MarkConnectionAppLimited`).
     pub(super) fn on_app_limited(&mut self, in_flight: u32) {
-        self.limited_to = Some((self.delivered + u64::from(in_flight)).max(1));
+        self.limited_to = Some(self.delivered + u64::from(in_flight));
     }
 
     /// An ACK delivered `bytes`, and of these `newest` was sent last (`UpdateRateSample`).

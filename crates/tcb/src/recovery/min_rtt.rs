@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::Instant;
+use crate::time::Span;
 
 /// The minimum over a window that slides by halves, so that a path that became longer is believed
 /// in the end.
@@ -13,7 +14,7 @@ pub(super) struct MinRtt {
     /// When the half under way began.
     since: Option<Instant>,
     /// The smallest of the half under way, and of the one before.
-    halves: [Option<Duration>; 2],
+    halves: [Option<Span>; 2],
 }
 
 impl MinRtt {
@@ -25,15 +26,16 @@ impl MinRtt {
             Some(age) if age < 2 * HALF => self.begin_half(now, self.halves[0]),
             Some(_) | None => self.begin_half(now, None),
         }
+        let rtt = Span::from(rtt);
         self.halves[0] = Some(self.halves[0].map_or(rtt, |least| least.min(rtt)));
     }
 
     /// The minimum, if anything was measured.
     pub(super) fn get(&self) -> Option<Duration> {
-        self.halves.iter().flatten().min().copied()
+        self.halves.iter().flatten().min().copied().map(Duration::from)
     }
 
-    fn begin_half(&mut self, now: Instant, before: Option<Duration>) {
+    fn begin_half(&mut self, now: Instant, before: Option<Span>) {
         self.since = Some(now);
         self.halves = [None, before];
     }

@@ -22,6 +22,7 @@ mod rto;
 mod rtt;
 mod scoreboard;
 mod sent;
+mod sent_room;
 mod spurious;
 mod timeout;
 mod tlp;
@@ -47,6 +48,7 @@ use rto::Backoff;
 pub(crate) use rto::RtoBounds;
 use rtt::RttEstimator;
 use sent::SentQueue;
+use sent_room::SentRoom;
 pub(crate) use spurious::Trial;
 use synack_wire::{SeqNum, SeqRange};
 use tlp::TailProbe;
@@ -59,7 +61,7 @@ use crate::congestion::LostSample;
 /// Loss detection and recovery of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct LossRecovery {
-    sent: SentQueue,
+    sent: SentRoom,
     rtt: RttEstimator,
     min_rtt: MinRtt,
     backoff: Backoff,
@@ -108,7 +110,7 @@ impl LossRecovery {
     /// Before anything is sent; `iss` is the initial send sequence number.
     pub(crate) fn new(iss: SeqNum) -> Self {
         Self {
-            sent: SentQueue::default(),
+            sent: SentRoom::default(),
             rtt: RttEstimator::default(),
             min_rtt: MinRtt::default(),
             backoff: Backoff::default(),
@@ -183,12 +185,14 @@ impl LossRecovery {
 
     /// What was polled since `since` left only now.
     pub(crate) fn on_stalled(&mut self, now: Instant, since: Instant) {
-        self.sent.on_stalled(now, since);
+        if let Some(sent) = self.sent.inside() {
+            sent.on_stalled(now, since);
+        }
     }
 
     /// The lowest numbers that are to be sent again, at most `len_max` of them.
     pub(crate) fn next_lost(&mut self, len_max: u32) -> Option<SeqRange> {
-        self.sent.next_lost(len_max)
+        self.sent.inside()?.next_lost(len_max)
     }
 
     /// The number up to which `range`, from its start on, was sent only once (WS-12).
@@ -201,12 +205,23 @@ impl LossRecovery {
         self.sent.clear();
     }
 
+    /// Whether memory is held that nothing is in.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.sent.is_open() && self.sent.is_empty() || self.has_spare_undo()
+    }
+
     /// Gives back memory that holds nothing.
     pub(crate) fn shrink(&mut self) {
         self.sent.shrink();
-        if self.sent.is_empty() && self.episode.is_open() {
+        if self.has_spare_undo() {
             self.undo = None;
         }
+    }
+
+    /// Whether proof is awaited of an episode that is over, and nothing is under way that could
+    /// bring it.
+    fn has_spare_undo(&self) -> bool {
+        self.undo.is_some() && self.sent.is_empty() && self.episode.is_open()
     }
 
     /// Octets believed to be in the network.
@@ -228,23 +243,23 @@ impl LossRecovery {
 
     /// Octets delivered since the connection began.
     pub(crate) fn delivered(&self) -> u64 {
-        self.sent.rate.delivered()
+        self.sent.delivered()
     }
 
     /// What was taken for lost since this was asked last, in that order.
     pub(crate) fn take_newly_lost(&mut self) -> Vec<LostSample> {
-        self.sent.take_newly_lost()
+        self.sent.inside().map(SentQueue::take_newly_lost).unwrap_or_default()
     }
 
     /// There was nothing to send, though cwnd would have let it go (BBR-17).
     pub(crate) fn on_app_limited(&mut self) {
         let in_flight = self.in_flight();
-        self.sent.rate.on_app_limited(in_flight);
+        self.sent.on_app_limited(in_flight);
     }
 
     /// Whether what is sent now tells how fast the application is, not the network (BBR-17).
     pub(crate) fn is_app_limited(&self) -> bool {
-        self.sent.rate.is_app_limited()
+        self.sent.is_app_limited()
     }
 
     /// Before when the retransmission timer need not expire: one RTO after what is at SND.UNA was

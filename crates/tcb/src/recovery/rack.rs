@@ -8,6 +8,7 @@ use synack_wire::SeqNum;
 use super::deliveries::{Deliveries, Transmission};
 use super::record::SentRecord;
 use crate::Instant;
+use crate::time::Span;
 
 /// What RACK remembers of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +16,7 @@ pub(super) struct Rack {
     /// RACK.xmit_ts and RACK.end_seq.
     newest: Option<Transmission>,
     /// RACK.rtt.
-    rtt: Duration,
+    rtt: Span,
     /// RACK.fack: the number after the highest delivered.
     fack: SeqNum,
     /// RACK.reordering_seen.
@@ -29,10 +30,10 @@ pub(super) struct Rack {
 }
 
 /// RACK.xmit_ts, RACK.end_seq and RACK.rtt of some moment.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct RackMark {
     newest: Option<Transmission>,
-    rtt: Duration,
+    rtt: Span,
 }
 
 /// What the reordering window depends on beside.
@@ -47,12 +48,17 @@ pub(super) struct WindowInputs {
     pub(super) srtt: Option<Duration>,
 }
 
+impl RackMark {
+    /// Of a connection that does not go by time.
+    pub(super) const NONE: Self = Self { newest: None, rtt: Span::ZERO };
+}
+
 impl Rack {
     /// Before anything is sent. `rtt` is that of the handshake.
     pub(super) fn new(iss: SeqNum, rtt: Option<Duration>) -> Self {
         Self {
             newest: None,
-            rtt: rtt.unwrap_or_default(),
+            rtt: rtt.map_or(Span::ZERO, Span::from),
             fack: iss,
             reordering_seen: false,
             multiplier: 1,
@@ -70,7 +76,7 @@ impl Rack {
             self.fack = self.fack.max(highest);
         }
         let Some(sending) = delivered.newest else { return };
-        self.rtt = now.since(sending.sent_at);
+        self.rtt = now.since(sending.sent_at).into();
         if self.newest.is_none_or(|newest| sending.is_after(newest)) {
             self.newest = Some(sending);
         }
@@ -136,7 +142,7 @@ impl Rack {
     ///
     /// Source: RFC 8985 §6.2 step 5 (RACK-12).
     pub(super) fn lost_at(&self, record: &SentRecord, window: Duration) -> Instant {
-        record.sent_at + self.rtt + window
+        record.sent_at + Duration::from(self.rtt) + window
     }
 
     /// RACK.reordering_seen.

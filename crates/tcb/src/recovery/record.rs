@@ -98,6 +98,9 @@ impl SentRecord {
 }
 
 impl Totals {
+    /// Of no records.
+    pub(super) const NONE: Self = Self { sacked: 0, sacked_segments: 0, lost: 0, probed: 0 };
+
     /// Counts a record in.
     pub(super) fn add(&mut self, record: &SentRecord) {
         let len = record.range.len();

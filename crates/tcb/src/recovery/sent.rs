@@ -46,6 +46,17 @@ pub(crate) struct SentQueue {
     pub(super) packets: u32,
 }
 
+/// What outlives a queue in which nothing is: all else is for what is in flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rest {
+    /// How many packets left so far: what leaves next is younger than what was delivered last.
+    packets: u32,
+    /// Whether the application sets the pace (BBR-17).
+    pub(super) is_app_limited: bool,
+    /// Delivered since the connection began. Units: octets.
+    pub(super) delivered: u64,
+}
+
 /// Where a record begins, and where it is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Place {
@@ -64,6 +75,37 @@ pub(super) struct Lists {
 }
 
 impl SentQueue {
+    /// An empty queue of a connection that never sent anything.
+    pub(super) const NONE: &'static Self = &Self::new(0, DeliveryRate::NONE);
+
+    /// An empty queue that goes on where another was given up.
+    pub(super) const fn resume(rest: Rest) -> Self {
+        Self::new(rest.packets, DeliveryRate::resume(rest.delivered, rest.is_app_limited))
+    }
+
+    const fn new(packets: u32, rate: DeliveryRate) -> Self {
+        Self {
+            records: LinkedSlab::new(),
+            order: VecDeque::new(),
+            last: None,
+            end: SeqNum::new(0),
+            lists: Lists::NONE,
+            overdue: None,
+            lost_first: BinaryHeap::new(),
+            reported: ArrayVec::new_const(),
+            totals: Totals::NONE,
+            rate,
+            newly_lost: Vec::new(),
+            packets,
+        }
+    }
+
+    /// What is to be kept of an empty queue.
+    pub(super) fn rest(&self) -> Rest {
+        let (delivered, is_app_limited) = (self.rate.delivered(), self.rate.is_app_limited());
+        Rest { packets: self.packets, is_app_limited, delivered }
+    }
+
     /// Whether nothing is unacknowledged.
     pub(crate) fn is_empty(&self) -> bool {
         self.order.is_empty()
@@ -294,22 +336,9 @@ impl SentQueue {
         self.rate.on_stalled(now, since);
     }
 
-    /// Drops every record. Packets are counted on: what leaves next is younger than what was
-    /// delivered last.
-    pub(crate) fn clear(&mut self) {
-        *self = Self { packets: self.packets, rate: self.rate, ..Self::default() };
-    }
-
     /// What was taken for lost since this was asked last, in that order.
     pub(crate) fn take_newly_lost(&mut self) -> Vec<LostSample> {
         core::mem::take(&mut self.newly_lost)
-    }
-
-    /// Gives back the memory of an empty queue.
-    pub(crate) fn shrink(&mut self) {
-        if self.is_empty() {
-            self.clear();
-        }
     }
 
     pub(super) fn record(&self, key: Key) -> &SentRecord {
@@ -394,6 +423,8 @@ impl SentQueue {
 }
 
 impl Lists {
+    const NONE: Self = Self { in_flight: List::EMPTY, lost: List::EMPTY, sacked: List::EMPTY };
+
     pub(super) fn of(&mut self, fate: Fate) -> &mut List {
         match fate {
             Fate::InFlight => &mut self.in_flight,

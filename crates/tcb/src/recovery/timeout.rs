@@ -48,7 +48,7 @@ impl LossRecovery {
     fn begin_timeout(&mut self, nxt: SeqNum) {
         self.end_mark_reduction();
         let rack = match &self.detector {
-            Detector::Duplicates(_) => RackMark::default(),
+            Detector::Duplicates(_) => RackMark::NONE,
             Detector::Rack { rack, .. } => rack.mark(),
         };
         let (frto, rack) = match &self.episode {
@@ -148,13 +148,14 @@ impl LossRecovery {
     /// Takes what is overdue for lost. Returns whether anything was.
     fn lose_overdue(&mut self, now: Instant) -> bool {
         let Detector::Rack { rack, .. } = &self.detector else { return false };
-        let lost_before = self.sent.lost();
         let window = rack.window(self.window_inputs());
-        self.sent.lose_oldest_while(|record| {
+        let Some(sent) = self.sent.inside() else { return false };
+        let lost_before = sent.lost();
+        sent.lose_oldest_while(|record| {
             rack.is_older(record) && rack.lost_at(record, window) <= now
         });
-        self.sent.mark_overdue(|record| rack.is_older(record));
-        self.sent.lost() > lost_before
+        sent.mark_overdue(|record| rack.is_older(record));
+        sent.lost() > lost_before
     }
 
     /// Decides what of all that is unacknowledged is lost, after the timer expired for `una`.

@@ -1,5 +1,6 @@
 //! Octets in order, as chunks: what waits for the reader, and what one range of reassembly holds.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -7,14 +8,21 @@ use bytes::{Buf, Bytes, BytesMut};
 /// A queue of octets.
 ///
 /// A long payload is kept as the slice it came in; a short one is copied behind the last octets, so
-/// that it does not hold a whole receive block (robustness C4, RBUF-9).
+/// that it does not hold a whole receive block (robustness C4, RBUF-9). What it is kept in is there
+/// from the first octet on, until the connection is quiet.
 #[derive(Debug, Default)]
 pub(crate) struct RecvBuffer {
+    kept: Option<Box<Kept>>,
+    len: usize,
+}
+
+/// What octets are kept in.
+#[derive(Debug, Default)]
+struct Kept {
     /// Slices, none empty; everything in `tail` comes after them.
     chunks: VecDeque<Bytes>,
     /// Copies of short payloads.
     tail: BytesMut,
-    len: usize,
 }
 
 /// How much is allocated for a copy of a short payload.
@@ -38,18 +46,24 @@ impl RecvBuffer {
         self.len == 0
     }
 
+    /// Whether it takes memory beside what it holds.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.kept.is_some() && self.is_empty()
+    }
+
     /// Appends a slice; copies it if it is shorter than `copy_below`.
     pub(crate) fn push(&mut self, slice: Bytes, copy_below: usize, room: CopyRoom) {
         if slice.is_empty() {
             return;
         }
         self.len += slice.len();
+        let kept = self.kept.get_or_insert_default();
         if slice.len() < copy_below {
-            self.append_copy(&slice, room);
+            kept.append_copy(&slice, room);
             return;
         }
-        self.seal();
-        self.chunks.push_back(slice);
+        kept.seal();
+        kept.chunks.push_back(slice);
     }
 
     /// Prepends a slice; copies it if it is shorter than `copy_below`, together with what it comes
@@ -59,64 +73,66 @@ impl RecvBuffer {
             return;
         }
         self.len += slice.len();
+        let Kept { chunks, tail } = &mut **self.kept.get_or_insert_default();
         if slice.len() >= copy_below {
-            self.chunks.push_front(slice);
+            chunks.push_front(slice);
             return;
         }
-        let first = self.first();
+        let first: &[u8] = chunks.front().map_or(tail, |chunk| chunk);
         if first.len() >= copy_below {
-            self.chunks.push_front(Bytes::copy_from_slice(&slice));
+            chunks.push_front(Bytes::copy_from_slice(&slice));
             return;
         }
         let mut joined = BytesMut::with_capacity(slice.len() + first.len());
         joined.extend_from_slice(&slice);
         joined.extend_from_slice(first);
-        match self.chunks.front_mut() {
+        match chunks.front_mut() {
             Some(first) => *first = joined.freeze(),
-            None => self.tail = joined,
+            None => *tail = joined,
         }
     }
 
     /// Appends everything that `other` holds.
-    pub(crate) fn append(&mut self, mut other: Self, room: CopyRoom) {
-        if other.chunks.is_empty() {
-            self.len += other.len;
-            self.append_copy(&other.tail, room);
+    pub(crate) fn append(&mut self, other: Self, room: CopyRoom) {
+        let Some(mut other_kept) = other.kept else { return };
+        self.len += other.len;
+        let kept = self.kept.get_or_insert_default();
+        if other_kept.chunks.is_empty() {
+            kept.append_copy(&other_kept.tail, room);
             return;
         }
-        self.seal();
-        self.chunks.append(&mut other.chunks);
-        self.tail = other.tail;
-        self.len += other.len;
+        kept.seal();
+        kept.chunks.append(&mut other_kept.chunks);
+        kept.tail = other_kept.tail;
     }
 
     /// The first octets that lie together; empty if nothing is held.
     pub(crate) fn first(&self) -> &[u8] {
-        match self.chunks.front() {
-            Some(chunk) => chunk,
-            None => &self.tail,
-        }
+        self.kept.as_ref().map_or(&[], |kept| kept.first())
     }
 
     /// Copies octets out until `into` is full or nothing is left.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> usize {
+        let Some(kept) = &mut self.kept else { return 0 };
         let mut filled = 0;
         while filled < into.len() {
-            let first = self.first();
+            let first = kept.first();
             let count = first.len().min(into.len() - filled);
             if count == 0 {
                 break;
             }
             into[filled..filled + count].copy_from_slice(&first[..count]);
             filled += count;
-            self.advance(count);
+            kept.advance(count);
         }
+        self.len -= filled;
         filled
     }
 
     /// Copies octets until `into` is full or all were copied, and leaves them where they are.
     pub(crate) fn copy_to(&self, into: &mut [u8]) -> usize {
-        let chunks = self.chunks.iter().map(|chunk| &chunk[..]).chain([&self.tail[..]]);
+        let Some(kept) = &self.kept else { return 0 };
+        let chunks = kept.chunks.iter().map(|chunk| &chunk[..]).chain([&kept.tail[..]]);
         let mut filled = 0;
         for chunk in chunks {
             let count = chunk.len().min(into.len() - filled);
@@ -129,18 +145,21 @@ impl RecvBuffer {
     /// The first octets that lie together, without a copy, left where they are; empty if nothing is
     /// held.
     pub(crate) fn first_bytes(&mut self) -> Bytes {
-        if self.chunks.is_empty() {
-            self.seal();
+        let Some(kept) = &mut self.kept else { return Bytes::new() };
+        if kept.chunks.is_empty() {
+            kept.seal();
         }
-        self.chunks.front().cloned().unwrap_or_default()
+        kept.chunks.front().cloned().unwrap_or_default()
     }
 
     /// Drops the first `count` octets, or all of them when there are fewer.
     pub(crate) fn discard(&mut self, count: usize) {
+        let Some(kept) = &mut self.kept else { return };
         let mut left = count.min(self.len);
+        self.len -= left;
         while left > 0 {
-            let step = left.min(self.first().len());
-            self.advance(step);
+            let step = left.min(kept.first().len());
+            kept.advance(step);
             left -= step;
         }
     }
@@ -148,10 +167,11 @@ impl RecvBuffer {
     /// Takes out at most `octets_max` that lie together, without a copy where they were kept as a
     /// slice; empty if nothing is held.
     pub(crate) fn read_bytes(&mut self, octets_max: usize) -> Bytes {
-        let octets = match self.chunks.front_mut() {
-            Some(chunk) if chunk.len() <= octets_max => self.chunks.pop_front().unwrap_or_default(),
+        let Some(kept) = &mut self.kept else { return Bytes::new() };
+        let octets = match kept.chunks.front_mut() {
+            Some(chunk) if chunk.len() <= octets_max => kept.chunks.pop_front().unwrap_or_default(),
             Some(chunk) => chunk.split_to(octets_max),
-            None => self.tail.split_to(octets_max.min(self.tail.len())).freeze(),
+            None => kept.tail.split_to(octets_max.min(kept.tail.len())).freeze(),
         };
         self.len -= octets.len();
         octets
@@ -168,10 +188,19 @@ impl RecvBuffer {
             self.clear();
         }
     }
+}
+
+impl Kept {
+    /// The first octets that lie together; empty if nothing is held.
+    fn first(&self) -> &[u8] {
+        match self.chunks.front() {
+            Some(chunk) => chunk,
+            None => &self.tail,
+        }
+    }
 
     /// Drops `count` octets of the first chunk, or of the tail.
     fn advance(&mut self, count: usize) {
-        self.len -= count;
         let Some(chunk) = self.chunks.front_mut() else {
             self.tail.advance(count);
             if self.tail.is_empty() {

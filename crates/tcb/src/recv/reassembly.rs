@@ -7,6 +7,7 @@ use bytes::Bytes;
 use synack_wire::{Payload, SeqNum, SeqRange};
 
 use super::{CopyRoom, RecvBuffer};
+use crate::room::Vacant;
 
 /// The out-of-order ranges of a connection (RFC 9293 §3.10.7.4, SHLD-31).
 ///
@@ -43,6 +44,10 @@ pub(crate) enum Inserted {
 
 /// The most ranges held at once; Linux bounds by memory, FreeBSD at about this number.
 pub(crate) const RANGES_MAX: usize = 1_024;
+
+impl Vacant for Reassembly {
+    const VACANT: &'static Self = &Self { ranges: BTreeMap::new(), len: 0 };
+}
 
 impl Reassembly {
     /// Whether nothing waits.
@@ -112,11 +117,6 @@ impl Reassembly {
         self.ranges.iter().map(move |(start, range)| {
             SeqRange::with_len(place.seq_of_offset(*start), range.octets.len() as u32)
         })
-    }
-
-    /// Drops everything.
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
     }
 
     /// Whether a range shares an octet with, or lies against, `start..end`.

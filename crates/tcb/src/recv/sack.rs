@@ -2,6 +2,8 @@
 
 use synack_wire::{SACK_BLOCKS_MAX, SackBlocks, SeqNum, SeqRange};
 
+use crate::room::Vacant;
+
 /// What the next SACK option should say (RFC 2018 §4, RFC 2883 §4).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SackReport {
@@ -9,6 +11,10 @@ pub(crate) struct SackReport {
     recent: SackBlocks,
     /// Text that arrived again, to be reported once (DSACK-1).
     duplicate: Option<SeqRange>,
+}
+
+impl Vacant for SackReport {
+    const VACANT: &'static Self = &Self { recent: SackBlocks::new_const(), duplicate: None };
 }
 
 impl SackReport {

@@ -5,6 +5,7 @@ use core::time::Duration;
 use synack_wire::SeqNum;
 
 use crate::Instant;
+use crate::time::Span;
 
 /// What is measured to size the receive buffer.
 ///
@@ -22,7 +23,7 @@ pub(crate) struct RecvTuning {
     round_start: SeqNum,
     round_began: Instant,
     /// The round trip as this end sees it.
-    rtt: Option<Duration>,
+    rtt: Option<Span>,
     /// The last echo of our clock that timed something.
     echo: Option<u32>,
     /// The end of a window that was offered, and when: text beyond it took a round trip at least.
@@ -54,7 +55,7 @@ impl RecvTuning {
 
     /// The handshake is complete, and took `rtt` if that could be measured: the first round begins.
     pub(crate) fn on_established(&mut self, now: Instant, rtt: Option<Duration>, reader: Reader) {
-        self.rtt = rtt.filter(|rtt| !rtt.is_zero());
+        self.rtt = rtt.filter(|rtt| !rtt.is_zero()).map(Span::from);
         self.round_began = now;
         self.round_start = reader.position;
         // What an initial window brings is no sign of growth.
@@ -76,14 +77,14 @@ impl RecvTuning {
         if self.echo.replace(echo) == Some(echo) {
             return;
         }
-        let rtt = match self.rtt {
+        let rtt = match self.rtt() {
             // One tick of the clock may be no time at all, and the handshake was timed by a better
             // one.
             Some(rtt) if age <= TICK => rtt.min(TICK),
             Some(rtt) if age > rtt => rtt + (age - rtt) / 8,
             Some(_) | None => age,
         };
-        self.rtt = Some(rtt);
+        self.rtt = Some(rtt.into());
     }
 
     /// Without timestamps: everything up to `nxt` has arrived, and up to `adv` is allowed. Text
@@ -97,7 +98,7 @@ impl RecvTuning {
             }
             let time = now.since(began);
             if !time.is_zero() {
-                self.rtt = Some(self.rtt.map_or(time, |rtt| rtt.min(time)));
+                self.rtt = Some(self.rtt().map_or(time, |rtt| rtt.min(time)).into());
             }
         }
         self.window = Some((adv, now));
@@ -108,7 +109,7 @@ impl RecvTuning {
     ///
     /// Source: RBUF-2, RBUF-5; robustness C7.
     pub(crate) fn on_read(&mut self, now: Instant, reader: Reader) {
-        let Some(rtt) = self.rtt else { return };
+        let Some(rtt) = self.rtt() else { return };
         if now.since(self.round_began) < rtt {
             return;
         }
@@ -126,6 +127,10 @@ impl RecvTuning {
         let speeding_up = (twice * (read - before) / before).min(twice);
         let wanted = u32::try_from(twice + speeding_up).unwrap_or(u32::MAX);
         self.wanted = self.wanted.max(wanted);
+    }
+
+    fn rtt(&self) -> Option<Duration> {
+        self.rtt.map(Duration::from)
     }
 }
 
@@ -212,7 +217,7 @@ mod tests {
                 tuning.on_echo(echo, *age);
                 tuning.on_echo(echo, *age * 50);
             }
-            assert_eq!(tuning.rtt, Some(rtt), "{case}");
+            assert_eq!(tuning.rtt(), Some(rtt), "{case}");
         }
     }
 
@@ -221,13 +226,13 @@ mod tests {
         let mut tuning = timed(None);
         tuning.on_text(at(0), SeqNum::new(1), SeqNum::new(10_001));
         tuning.on_text(at(40), SeqNum::new(10_001), SeqNum::new(20_001));
-        assert_eq!(tuning.rtt, None, "all of it was allowed at first");
+        assert_eq!(tuning.rtt(), None, "all of it was allowed at first");
         tuning.on_text(at(50), SeqNum::new(10_002), SeqNum::new(20_001));
-        assert_eq!(tuning.rtt, Some(Duration::from_millis(50)));
+        assert_eq!(tuning.rtt(), Some(Duration::from_millis(50)));
         tuning.on_text(at(130), SeqNum::new(20_002), SeqNum::new(30_001));
-        assert_eq!(tuning.rtt, Some(Duration::from_millis(50)), "a slow one says nothing");
+        assert_eq!(tuning.rtt(), Some(Duration::from_millis(50)), "a slow one says nothing");
         tuning.on_text(at(160), SeqNum::new(30_002), SeqNum::new(40_001));
-        assert_eq!(tuning.rtt, Some(Duration::from_millis(30)));
+        assert_eq!(tuning.rtt(), Some(Duration::from_millis(30)));
     }
 
     #[test]

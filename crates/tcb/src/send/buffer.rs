@@ -1,5 +1,6 @@
 //! What the application wrote and the peer has not acknowledged.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -19,18 +20,26 @@ const SPARES_MAX: usize = 22;
 /// blocks, so neither sending nor sending again copies. A block's written part is sealed when it is
 /// first sent, so small writes merge until then. Nothing is freed before it is acknowledged
 /// (SEQ-11).
+///
+/// The blocks are there from the first octet on, until the connection is quiet.
 #[derive(Debug, Default)]
 pub(crate) struct SendBuffer {
+    blocks: Option<Box<Blocks>>,
+    /// Offset of the first octet held.
+    start: u64,
+    /// Offset after the last octet held.
+    end: u64,
+}
+
+/// What octets are held in.
+#[derive(Debug, Default)]
+struct Blocks {
     /// Sealed slices, each with the offset of its first octet; none is empty, and they touch.
     sealed: VecDeque<Sealed>,
     /// Written and not yet sealed; begins where the last sealed slice ends.
     tail: BytesMut,
     /// Blocks that were acknowledged whole, to be written again.
     spares: Vec<BytesMut>,
-    /// Offset of the first octet held.
-    start: u64,
-    /// Offset after the last octet held.
-    end: u64,
 }
 
 #[derive(Debug)]
@@ -55,14 +64,21 @@ impl SendBuffer {
         self.end
     }
 
+    /// Whether it takes memory beside what it holds.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.blocks.is_some() && self.len() == 0
+    }
+
     /// Appends a copy of as much of `data` as leaves no more than `capacity` octets held.
     pub(crate) fn write(&mut self, data: &[u8], capacity: usize) -> usize {
         let taken = data.len().min(capacity.saturating_sub(self.len()));
         let mut left = &data[..taken];
         while !left.is_empty() {
-            let room = self.tail_room();
+            let queued = self.len();
+            let blocks = self.blocks.get_or_insert_default();
+            let room = blocks.tail_room(self.end, queued);
             let (now, later) = left.split_at(left.len().min(room));
-            self.tail.extend_from_slice(now);
+            blocks.tail.extend_from_slice(now);
             self.end += now.len() as u64;
             left = later;
         }
@@ -74,8 +90,9 @@ impl SendBuffer {
     pub(crate) fn write_bytes(&mut self, data: &mut Bytes, capacity: usize) -> usize {
         let taken = data.len().min(capacity.saturating_sub(self.len()));
         if taken > 0 {
-            self.seal();
-            self.sealed.push_back(Sealed { start: self.end, octets: data.split_to(taken) });
+            let blocks = self.blocks.get_or_insert_default();
+            blocks.seal(self.end);
+            blocks.sealed.push_back(Sealed { start: self.end, octets: data.split_to(taken) });
             self.end += taken as u64;
         }
         taken
@@ -86,9 +103,42 @@ impl SendBuffer {
     pub(crate) fn slice(&mut self, from: u64, len: u32, payload: &mut Payload) {
         let to = self.end.min(from + u64::from(len));
         debug_assert!(from >= self.start && from <= to, "sent text is still held");
-        if self.end - (self.tail.len() as u64) < to {
-            self.seal();
+        let Some(blocks) = &mut self.blocks else { return };
+        if self.end - (blocks.tail.len() as u64) < to {
+            blocks.seal(self.end);
         }
+        blocks.slice(from, to, payload);
+    }
+
+    /// Drops everything before offset `to`: it was acknowledged.
+    pub(crate) fn release(&mut self, to: u64) {
+        debug_assert!(to >= self.start && to <= self.end, "acknowledged text was written");
+        self.start = to;
+        let is_empty = self.len() == 0;
+        if let Some(blocks) = &mut self.blocks {
+            blocks.release(to);
+            if is_empty {
+                blocks.tail.clear();
+            }
+        }
+    }
+
+    /// Forgets everything held (a reset, an abort).
+    pub(crate) fn clear(&mut self) {
+        *self = Self { blocks: None, start: self.end, end: self.end };
+    }
+
+    /// Gives back the memory of blocks that hold nothing.
+    pub(crate) fn shrink(&mut self) {
+        if self.len() == 0 {
+            self.clear();
+        }
+    }
+}
+
+impl Blocks {
+    /// Puts the sealed octets between two offsets into an empty payload.
+    fn slice(&self, from: u64, to: u64, payload: &mut Payload) {
         let first = self.sealed.partition_point(|slice| slice.start <= from).saturating_sub(1);
         for slice in self.sealed.iter().skip(first).take_while(|slice| slice.start < to) {
             if payload.try_push(slice.part(from, to)).is_err() {
@@ -98,10 +148,8 @@ impl SendBuffer {
         }
     }
 
-    /// Drops everything before offset `to`: it was acknowledged.
-    pub(crate) fn release(&mut self, to: u64) {
-        debug_assert!(to >= self.start && to <= self.end, "acknowledged text was written");
-        self.start = to;
+    /// Drops the slices that end before offset `to`.
+    fn release(&mut self, to: u64) {
         while let Some(first) = self.sealed.front() {
             if first.start + first.octets.len() as u64 > to {
                 return;
@@ -115,33 +163,18 @@ impl SendBuffer {
                 self.spares.push(block);
             }
         }
-        if self.len() == 0 {
-            self.tail.clear();
-        }
     }
 
-    /// Forgets everything held (a reset, an abort).
-    pub(crate) fn clear(&mut self) {
-        *self = Self { start: self.end, end: self.end, ..Self::default() };
-    }
-
-    /// Gives back the memory of blocks that hold nothing.
-    pub(crate) fn shrink(&mut self) {
-        if self.len() == 0 {
-            self.clear();
-        }
-    }
-
-    /// Room in the tail block, after a new one was begun if the old one is full.
-    fn tail_room(&mut self) -> usize {
+    /// Room in the tail block, after a new one was begun if the old one is full. `queued` octets
+    /// are held, the last of them before offset `end`.
+    fn tail_room(&mut self, end: u64, queued: usize) -> usize {
         let room = self.tail.capacity() - self.tail.len();
         if room > 0 {
             return room;
         }
-        let queued = self.len();
         let block =
             BLOCK_LENS[usize::from(queued >= BLOCK_LENS[0]) + usize::from(queued >= BLOCK_LENS[1])];
-        self.seal();
+        self.seal(end);
         // The block is its own once every slice of it was acknowledged: ping-pong reuses one block.
         if !self.tail.try_reclaim(block) {
             let spare = self.spares.pop();
@@ -151,12 +184,12 @@ impl SendBuffer {
         self.tail.capacity() - self.tail.len()
     }
 
-    /// Turns what the tail holds into a shared slice.
-    fn seal(&mut self) {
+    /// Turns what the tail holds, which ends before offset `end`, into a shared slice.
+    fn seal(&mut self, end: u64) {
         if self.tail.is_empty() {
             return;
         }
-        let start = self.end - self.tail.len() as u64;
+        let start = end - self.tail.len() as u64;
         self.sealed.push_back(Sealed { start, octets: self.tail.split().freeze() });
     }
 
@@ -228,7 +261,7 @@ mod tests {
             assert_eq!(slice(&mut buffer, acked, u32::MAX).to_vec(), text(acked, rest));
         }
         buffer.release(10_000);
-        assert_eq!((buffer.len(), buffer.sealed.len()), (0, 0));
+        assert!(buffer.len() == 0 && buffer.blocks.is_some_and(|blocks| blocks.sealed.is_empty()));
     }
 
     #[test]

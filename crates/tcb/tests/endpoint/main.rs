@@ -5,6 +5,7 @@ mod cookies;
 mod floods;
 mod half_open;
 mod listen;
+mod memory;
 mod nobody;
 mod open;
 mod random;

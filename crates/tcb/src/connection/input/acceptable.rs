@@ -130,7 +130,7 @@ impl Connection {
 
     /// SM-SEQ-7: an ACK, under the challenge limit if the segment has no text.
     fn refuse(&mut self, now: Instant, arrival: &Arrival<'_>) -> DropReason {
-        self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
+        self.tally.rare.duplicates_in = self.tally.rare.duplicates_in.wrapping_add(1);
         if arrival.seg.payload.is_empty() {
             self.challenge(now);
             self.hear_syn_ack_again(arrival);
@@ -172,7 +172,7 @@ impl Connection {
         }
         let old = self.rcv.nxt.saturating_since(arrival.seg.seq);
         if old > 0 {
-            self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
+            self.tally.rare.duplicates_in = self.tally.rare.duplicates_in.wrapping_add(1);
             self.report_duplicate(arrival);
             arrival.trimmed = true;
             arrival.seg.payload.advance(old);

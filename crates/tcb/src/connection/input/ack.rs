@@ -71,7 +71,7 @@ impl Connection {
     /// SND.UNA - MAX.SND.WND, but not below what was really sent since ISS (robustness B4): SYN,
     /// text, FIN.
     pub(in crate::connection) fn ack_lowest(&self) -> SeqNum {
-        let sent = u32::try_from(self.counters.octets_acked + 2).unwrap_or(u32::MAX);
+        let sent = u32::try_from(self.tally.octets_acked + 2).unwrap_or(u32::MAX);
         self.snd.una - self.snd.wnd_max.min(sent)
     }
 
@@ -155,7 +155,7 @@ impl Connection {
     fn release_acked(&mut self, now: Instant, ack: SeqNum) {
         let offset = self.offset_of(ack);
         let octets = offset - self.send_buffer.start();
-        self.counters.octets_acked += octets;
+        self.tally.octets_acked += octets;
         self.snd.una = ack;
         self.send_buffer.release(offset);
         self.hold.on_acked(ack);

@@ -4,7 +4,6 @@ use super::{Arrival, Connection};
 use crate::Instant;
 use crate::connection::StateEvent;
 use crate::event::Events;
-use crate::recv::SackReport;
 
 impl Connection {
     /// Notes the number of a FIN that arrived, in order or not. The first that is noted stays.
@@ -33,8 +32,8 @@ impl Connection {
         self.rcv.nxt += 1;
         self.rcv.adv = self.rcv.adv.max(self.rcv.nxt);
         // What lies beyond a FIN is no text, and its places are not those of numbers any more.
-        self.reassembly.clear();
-        self.sack_report = SackReport::default();
+        self.reassembly.vacate();
+        self.sack_report.vacate();
         self.acks.owe_soon();
         self.transition(now, StateEvent::PeerFin);
         self.events |= Events::PEER_CLOSED | Events::READABLE;

@@ -61,7 +61,7 @@ impl Connection {
         packet: &mut TcpPacket,
     ) -> Result<(), DropReason> {
         let segments = packet.segments();
-        self.counters.segments_in += u64::from(segments);
+        self.tally.segments_in += u64::from(segments);
         match self.state {
             State::Closed => return Err(DropReason::Closed),
             // The endpoint carries on there.
@@ -113,7 +113,9 @@ impl Connection {
     /// Text and FIN that came with the SYN of a simultaneous open, once that is complete
     /// (SM-SYNSENT-8). Returns whether there were any.
     fn process_pending(&mut self, now: Instant) -> bool {
-        let Some(mut seg) = self.handshake.pending.take() else { return false };
+        let pending = self.handshake.inside().and_then(|handshake| handshake.pending.take());
+        let Some(mut seg) = pending else { return false };
+        self.handshake.vacate();
         let mut arrival = self.arrival(&mut seg, 1);
         // It was not acknowledged yet: what is refused now comes again.
         let _ = self.process_after_syn(now, &mut arrival);
@@ -138,7 +140,7 @@ impl Connection {
     /// Owes a challenge ACK, if the limit of this connection allows (RFC 5961 §7).
     fn challenge(&mut self, now: Instant) {
         if self.acks.challenge(now) {
-            self.counters.challenge_acks = self.counters.challenge_acks.wrapping_add(1);
+            self.tally.rare.challenge_acks = self.tally.rare.challenge_acks.wrapping_add(1);
         }
     }
 }

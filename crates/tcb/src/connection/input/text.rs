@@ -48,7 +48,6 @@ impl Connection {
             return;
         }
         let len = payload.len();
-        let before = self.rcv.nxt;
         if self.reassembly.is_empty() {
             while let Some(slice) = payload.pop_first() {
                 self.recv_buffer.push(slice, self.config.copy_below, CopyRoom::Block);
@@ -62,8 +61,9 @@ impl Connection {
         }
         self.acks.on_text(len, segments);
         self.hurry_ack();
-        self.sack_report.on_advance(self.rcv.nxt);
-        self.counters.octets_received += u64::from(self.rcv.nxt - before);
+        if let Some(report) = self.sack_report.inside() {
+            report.on_advance(self.rcv.nxt);
+        }
         self.events |= Events::READABLE;
     }
 
@@ -108,7 +108,7 @@ impl Connection {
                 }
             }
             Inserted::Duplicate(range) => {
-                self.counters.duplicates_in = self.counters.duplicates_in.wrapping_add(1);
+                self.tally.rare.duplicates_in = self.tally.rare.duplicates_in.wrapping_add(1);
                 self.sack_report.on_range(range);
                 self.sack_report.on_duplicate(text);
             }

@@ -82,7 +82,7 @@ impl Connection {
         if let Some(search) = self.path_mtu.search_mut() {
             search.on_sent(size);
         }
-        self.counters.mtu_probes = self.counters.mtu_probes.wrapping_add(1);
+        self.tally.rare.mtu_probes = self.tally.rare.mtu_probes.wrapping_add(1);
         self.start_send_timers(now, Left::New);
         let mut packet = self.text_packet(range, len, options);
         self.mark_new_text(&mut packet);

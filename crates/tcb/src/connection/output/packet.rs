@@ -85,7 +85,7 @@ impl Connection {
     }
 
     pub(super) fn count_sent(&mut self, packet: &TcpPacket) {
-        self.counters.segments_out += u64::from(packet.segments());
+        self.tally.segments_out += u64::from(packet.segments());
     }
 
     pub(in crate::connection) fn ip_fields(&self) -> synack_wire::IpFields {

@@ -34,11 +34,11 @@ impl Connection {
                     self.arm_send_timers(now);
                     return None;
                 };
-                self.counters.loss_probes = self.counters.loss_probes.wrapping_add(1);
+                self.tally.rare.loss_probes = self.tally.rare.loss_probes.wrapping_add(1);
                 return Some(packet);
             }
         };
-        self.counters.probes = self.counters.probes.wrapping_add(1);
+        self.tally.rare.probes = self.tally.rare.probes.wrapping_add(1);
         Some(packet)
     }
 

@@ -67,7 +67,7 @@ impl Connection {
             range.end = range.end.min(range.start + mss);
         }
         let counted = range.len().div_ceil(mss);
-        self.counters.retransmissions = self.counters.retransmissions.wrapping_add(counted);
+        self.tally.rare.retransmissions = self.tally.rare.retransmissions.wrapping_add(counted);
         self.tell_sent(now, range.len());
         self.recovery.on_retransmitted(now, range, mss);
         self.start_send_timers(now, Left::Again);

@@ -47,7 +47,7 @@ impl Connection {
         // A FIN takes no room.
         let fin = u32::from(self.snd.fin.is_some());
         let range = self.recovery.tail(mss + fin)?;
-        self.counters.retransmissions = self.counters.retransmissions.wrapping_add(1);
+        self.tally.rare.retransmissions = self.tally.rare.retransmissions.wrapping_add(1);
         self.tell_sent(now, range.len());
         self.recovery.on_probed_again(now, range);
         self.start_send_timers(now, Left::Again);
