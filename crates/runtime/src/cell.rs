@@ -9,20 +9,18 @@ use std::task::{Context, Waker};
 use synack_tcb::{Connection, ConnectionId, Events, FourTuple, Instant, State};
 use tokio::sync::Notify;
 
-use crate::clock::Clock;
 use crate::doorbell::Queued;
 use crate::driver::Bell;
 use crate::error::StackError;
 use crate::events::EventQueue;
 use crate::sync::{Mutex, MutexGuard, register};
 
-/// A connection, and what belongs to it outside of the state machine.
+/// A connection, and what belongs to it outside of the state machine: one allocation for both, as
+/// there may be a million of them.
 #[derive(Debug)]
 pub(crate) struct ConnectionCell {
     pub(crate) id: ConnectionId,
-    pub(crate) path: FourTuple,
     pub(crate) queued: Queued,
-    clock: Clock,
     bell: Arc<Bell>,
     state: Mutex<CellState>,
 }
@@ -30,7 +28,7 @@ pub(crate) struct ConnectionCell {
 /// What the lock guards.
 #[derive(Debug)]
 pub(crate) struct CellState {
-    connection: Box<Connection>,
+    connection: Connection,
     /// Why no call reaches the connection any more.
     failure: Option<StackError>,
     reader: Option<Waker>,
@@ -57,13 +55,8 @@ pub(crate) struct Wakes {
 }
 
 impl ConnectionCell {
-    pub(crate) fn new(
-        id: ConnectionId,
-        connection: Box<Connection>,
-        clock: Clock,
-        bell: Arc<Bell>,
-    ) -> Self {
-        let (path, traced) = (connection.path(), connection.state());
+    pub(crate) fn new(id: ConnectionId, connection: Connection, bell: Arc<Bell>) -> Self {
+        let traced = connection.state();
         let state = CellState {
             connection,
             failure: None,
@@ -75,7 +68,12 @@ impl ConnectionCell {
             is_taken: false,
             traced,
         };
-        Self { id, path, queued: Queued::new(), clock, bell, state: Mutex::new(state) }
+        Self { id, queued: Queued::new(), bell, state: Mutex::new(state) }
+    }
+
+    /// Addresses and ports.
+    pub(crate) fn path(&self) -> FourTuple {
+        self.lock().connection.path()
     }
 
     /// The doorbell of the driver that it belongs to.
@@ -95,7 +93,7 @@ impl ConnectionCell {
     /// Performs a call of the application, and asks for a visit of the driver if the connection
     /// wants one then.
     pub(crate) fn call<T>(&self, call: impl FnOnce(&mut CellState, Instant) -> T) -> T {
-        let now = self.clock.now();
+        let now = self.bell.clock.now();
         let mut state = self.lock();
         let result = call(&mut state, now);
         let wants_visit = state.wants_visit();
@@ -109,7 +107,7 @@ impl ConnectionCell {
     /// As [`call`](Self::call), for what the driver must see in any case: an end, or a change of
     /// timers.
     pub(crate) fn call_and_ring<T>(&self, call: impl FnOnce(&mut CellState, Instant) -> T) -> T {
-        let now = self.clock.now();
+        let now = self.bell.clock.now();
         let result = call(&mut self.lock(), now);
         self.bell.ring(&self.queued, self.id);
         result
@@ -228,6 +226,13 @@ impl CellState {
         }
     }
 
+    /// When the connection wants to be called by itself: for TCP, or to give back memory.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let quiet_at = self.connection.quiet_at();
+        let deadline = self.connection.deadline();
+        deadline.map_or(quiet_at, |at| Some(quiet_at.map_or(at, |quiet_at| at.min(quiet_at))))
+    }
+
     /// Whether the driver should come: to send, or to be told of an earlier deadline.
     fn wants_visit(&self) -> bool {
         if self.failure.is_some() {
@@ -236,7 +241,7 @@ impl CellState {
         if self.connection.wants_transmit() {
             return true;
         }
-        match (self.connection.deadline(), self.armed) {
+        match (self.deadline(), self.armed) {
             (Some(deadline), Some(armed)) => deadline < armed,
             (Some(_), None) => true,
             (None, _) => false,

@@ -63,9 +63,8 @@ impl ConnectionCell {
                 Sending::Nothing => connection.wants_transmit(),
             };
             poll_endpoint_events(connection, outbox);
-            let deadline = connection.deadline();
             state.trace_state();
-            Ok(Visit { wakes, has_more, deadline: state.earlier(deadline) })
+            Ok(Visit { wakes, has_more, deadline: state.rearm() })
         })
     }
 
@@ -85,8 +84,8 @@ impl ConnectionCell {
 
 impl CellState {
     /// The deadline, if the driver would come later; it is noted that it comes then.
-    fn earlier(&mut self, deadline: Option<Instant>) -> Option<Instant> {
-        let deadline = deadline?;
+    fn rearm(&mut self) -> Option<Instant> {
+        let deadline = self.deadline()?;
         if self.armed.is_some_and(|armed| armed <= deadline) {
             return None;
         }

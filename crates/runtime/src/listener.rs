@@ -159,7 +159,7 @@ impl TcpListener {
         if must_tell {
             let _gone = cell.bell().ask(Request::Accepted(self.shared.id));
         }
-        let peer = cell.path.remote();
+        let peer = cell.path().remote();
         Some(Ok((TcpStream::new(cell), peer)))
     }
 }

@@ -63,7 +63,7 @@ impl TcpStream {
     /// # Errors
     /// None; the signature is that of tokio.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.cell.path.local())
+        Ok(self.cell.path().local())
     }
 
     /// The peer's address and port.
@@ -71,7 +71,7 @@ impl TcpStream {
     /// # Errors
     /// None; the signature is that of tokio.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.cell.path.remote())
+        Ok(self.cell.path().remote())
     }
 
     /// Takes the error that the connection failed with, if no read told of it yet, as `SO_ERROR` of
@@ -322,8 +322,8 @@ impl Drop for TcpStream {
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TcpStream")
-            .field("local", &self.cell.path.local())
-            .field("peer", &self.cell.path.remote())
+            .field("local", &self.cell.path().local())
+            .field("peer", &self.cell.path().remote())
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use synack_tcb::{
 use synack_wire::{IcmpError, TcpPacket};
 use tokio::sync::oneshot;
 
+use crate::clock::Clock;
 use crate::doorbell::{Doorbell, Queued, Visits};
 use crate::error::StackError;
 use crate::listener::{ListenerShared, TcpListener};
@@ -21,6 +22,8 @@ use crate::sync::{Mutex, lock};
 /// The doorbell of one driver, and why no one answers it any more.
 #[derive(Debug)]
 pub(crate) struct Bell {
+    /// The driver's: every connection reads it here, so that none keeps one.
+    pub(crate) clock: Clock,
     door: Doorbell<ConnectionId, Request>,
     failure: OnceLock<StackError>,
     shard: Shard,
@@ -85,7 +88,8 @@ pub(crate) enum Request {
 impl Bell {
     pub(crate) fn new(shard: Shard) -> Self {
         let inbox = Mutex::new(Vec::new());
-        Self { door: Doorbell::new(), failure: OnceLock::new(), shard, inbox }
+        let clock = Clock::start();
+        Self { clock, door: Doorbell::new(), failure: OnceLock::new(), shard, inbox }
     }
 
     /// The shard of the driver.

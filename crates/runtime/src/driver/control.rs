@@ -136,7 +136,7 @@ impl Driver {
         link: LinkId,
     ) -> Arc<ConnectionCell> {
         let bell = Arc::clone(&self.bell);
-        let cell = Arc::new(ConnectionCell::new(id, connection, self.clock, bell));
+        let cell = Arc::new(ConnectionCell::new(id, *connection, bell));
         self.table.insert(Arc::clone(&cell), link);
         self.table.mark_ready(id);
         cell

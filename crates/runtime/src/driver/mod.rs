@@ -38,7 +38,6 @@ use synack_wire::TcpPacket;
 use table::{Entry, Table};
 use tokio::time::Sleep;
 
-use crate::clock::Clock;
 use crate::doorbell::Visits;
 use crate::error::StackError;
 use crate::flush::Outbox;
@@ -50,7 +49,6 @@ use crate::wheel::Wheel;
 
 /// The driver of one stack, or of one of its shards: a future that ends with the stack.
 pub(crate) struct Driver {
-    clock: Clock,
     endpoint: Endpoint,
     interfaces: Interfaces,
     table: Table,
@@ -110,7 +108,6 @@ impl Driver {
         let mut endpoint = Endpoint::of_shard(config, secret, bell.shard());
         endpoint.set_addresses(&interfaces.addresses());
         Self {
-            clock: Clock::start(),
             endpoint,
             interfaces,
             table: Table::default(),
@@ -206,7 +203,7 @@ impl Driver {
                 EndpointEvent::Released(_) => is_released = true,
                 EndpointEvent::PathMtu(mtu) => {
                     if let Some(entry) = self.table.get(id) {
-                        self.place.tell_path_mtu(entry.cell.path, *mtu);
+                        self.place.tell_path_mtu(entry.cell.path(), *mtu);
                     }
                 }
                 EndpointEvent::TimeWait(_) => {}
@@ -322,7 +319,7 @@ impl Driver {
         if self.alarm.set_for.is_some_and(|set_for| now < set_for && set_for <= deadline) {
             return Poll::Pending;
         }
-        self.alarm.poll_until(cx, &self.clock, deadline)
+        self.alarm.poll_until(cx, &self.bell, deadline)
     }
 }
 
@@ -332,7 +329,7 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.counters.wakeups.add(1);
-        let now = this.clock.now();
+        let now = this.bell.clock.now();
         let turn = this.turn(cx, now);
         if this.is_over() {
             this.end_shutdown();
@@ -369,9 +366,9 @@ impl Alarm {
     }
 
     /// Ready when `deadline` has come; else the task is woken then.
-    fn poll_until(&mut self, cx: &mut Context<'_>, clock: &Clock, deadline: Instant) -> Poll<()> {
+    fn poll_until(&mut self, cx: &mut Context<'_>, bell: &Bell, deadline: Instant) -> Poll<()> {
         self.set_for = Some(deadline);
-        self.sleep.as_mut().reset(clock.to_tokio(deadline));
+        self.sleep.as_mut().reset(bell.clock.to_tokio(deadline));
         let rung = self.sleep.as_mut().poll(cx);
         if rung.is_ready() {
             self.set_for = None;

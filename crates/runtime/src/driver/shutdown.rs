@@ -22,7 +22,7 @@ impl Driver {
         deadline: tokio::time::Instant,
         reply: oneshot::Sender<usize>,
     ) {
-        let deadline = self.clock.of_tokio(deadline);
+        let deadline = self.bell.clock.of_tokio(deadline);
         let listeners = self.listeners.iter().flatten();
         for id in listeners.map(|listener| listener.id).collect::<Vec<_>>() {
             self.close_listener(now, id);

@@ -50,8 +50,9 @@ async fn what_traffic_leaves_armed_comes_up_once_a_connection_and_side() {
     tokio::time::sleep(Duration::from_secs(86_400)).await;
     let after = [pair.client.stats(), pair.server.stats()];
     for (before, after) in before.iter().zip(&after) {
-        // The retransmission timer's time, the delayed ACK's, and then the user timeout's.
-        assert!(after.timers - before.timers <= 3, "{} timers", after.timers - before.timers);
+        // The retransmission timer's time, the delayed ACK's, that of memory to be given back, and
+        // then the user timeout's.
+        assert!(after.timers - before.timers <= 4, "{} timers", after.timers - before.timers);
         assert!(after.packets_out - before.packets_out <= 1, "the last ACK");
     }
 }
@@ -89,7 +90,7 @@ fn allocations(runtime: &tokio::runtime::Runtime, mut steady: impl AsyncFnMut())
     counted(2) - once
 }
 
-fn paused() -> tokio::runtime::Runtime {
+pub(crate) fn paused() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().start_paused(true).build().unwrap()
 }

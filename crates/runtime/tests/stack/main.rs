@@ -19,6 +19,7 @@ mod kinds;
 mod lifetime;
 mod links;
 mod listen;
+mod memory;
 mod other;
 mod pair;
 mod shard_ends;
