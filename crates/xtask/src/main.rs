@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod compliance;
+mod instructions;
 mod tidy;
 mod tree;
 
@@ -23,11 +24,14 @@ enum Chore {
     Tidy(tidy::Arguments),
     /// Tell where each rule of the contract is done, and which tests show it
     Compliance(compliance::Arguments),
+    /// Count the instructions of single operations, and say which take more than before
+    Instructions(instructions::Arguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().chore {
         Chore::Tidy(arguments) => tidy::run(&arguments),
         Chore::Compliance(arguments) => compliance::run(&arguments),
+        Chore::Instructions(arguments) => instructions::run(&arguments),
     }
 }

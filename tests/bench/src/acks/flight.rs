@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use synack_tcb::congestion::{
-    AckSample, Beginning, CongestionController, CongestionEvent, CongestionFactory,
-};
+use synack_bench::Unlimited;
 use synack_tcb::{
     Connection, ConnectionConfig, Endpoint, EndpointConfig, Instant, LinkAddress, LinkId, Open,
     Push, TransmitLimits,
@@ -124,42 +122,6 @@ fn established() -> (Box<Connection>, TcpPacket) {
     let taken = connection.handle_packet(answered, &mut template.clone());
     assert_eq!(taken, Ok(()), "the ACK is right");
     (connection, template)
-}
-
-/// A controller that lets everything go, so that only the peer's window limits the flight.
-#[derive(Clone, Copy, Debug)]
-struct Unlimited;
-
-impl CongestionFactory for Unlimited {
-    fn build(&self, _beginning: &Beginning) -> Box<dyn CongestionController> {
-        Box::new(*self)
-    }
-}
-
-impl CongestionController for Unlimited {
-    fn name(&self) -> &'static str {
-        "unlimited"
-    }
-
-    fn on_ack(&mut self, _sample: &AckSample) {}
-
-    fn on_congestion(&mut self, _event: &CongestionEvent) {}
-
-    fn on_restart(&mut self, _now: Instant) {}
-
-    fn on_mss(&mut self, _mss: u32) {}
-
-    fn cwnd(&self) -> u32 {
-        1 << 30
-    }
-
-    fn ssthresh(&self) -> u32 {
-        1 << 30
-    }
-
-    fn governs_recovery(&self) -> bool {
-        true
-    }
 }
 
 /// Text in a segment. Units: octets.
