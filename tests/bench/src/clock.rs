@@ -20,3 +20,12 @@ impl Stopwatch {
         self.0.elapsed()
     }
 }
+
+/// Reads a time from a command line.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "not a positive time".to_owned())
+}

@@ -4,9 +4,12 @@ mod acks;
 mod clock;
 mod kernel;
 mod kernel_tcp;
+#[cfg(feature = "peers")]
+mod memory_link;
 mod paper;
 mod peers;
 mod protocol;
+mod rows;
 mod serve;
 mod shards;
 mod spread;
@@ -29,6 +32,9 @@ enum Command {
     Acks(acks::Arguments),
     /// Move streams between the kernel's TCP and ours, every octet of them right
     Kernel(kernel::Arguments),
+    /// Measure two endpoints joined in memory, ours beside those of smoltcp
+    #[cfg(feature = "peers")]
+    MemoryLink(memory_link::Arguments),
     /// Measure every stack behind a TUN device, driven by the TCP of the kernel
     Peers(peers::Arguments),
     /// Serve the protocol of the benchmarks on synack behind a TUN device
@@ -49,6 +55,8 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Kernel(arguments) => kernel::run(&arguments),
+        #[cfg(feature = "peers")]
+        Command::MemoryLink(arguments) => memory_link::run(&arguments),
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Shards(arguments) => shards::run(&arguments),

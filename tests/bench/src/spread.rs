@@ -1,4 +1,4 @@
-//! Spread: how a figure lies over the rounds in which it was measured.
+//! Spread: how a figure lies over the rounds in which it was measured, or over those who share.
 
 /// The middle and the ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +17,15 @@ pub(crate) fn spread(values: impl Iterator<Item = f64>) -> Option<Spread> {
     Some(Spread { median: f64::midpoint(low, high), min, max })
 }
 
+/// Jain's index: 1 if all have the same, one in their number if one has everything.
+///
+/// Source: RFC 5166 §2.3.
+pub(crate) fn jain(shares: &[f64]) -> Option<f64> {
+    let sum: f64 = shares.iter().sum();
+    let squares: f64 = shares.iter().map(|share| share * share).sum();
+    (squares > 0.0).then(|| sum * sum / (shares.len() as f64 * squares))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +35,12 @@ mod tests {
         let spread_of_four = spread([4.0, 1.0, 2.0, 3.0].into_iter());
         assert_eq!(spread_of_four, Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
         assert_eq!(spread([].into_iter()), None);
+    }
+
+    #[test]
+    fn equal_shares_have_an_index_of_one() {
+        assert_eq!(jain(&[5.0, 5.0]), Some(1.0));
+        assert_eq!(jain(&[1.0, 0.0]), Some(0.5));
+        assert_eq!(jain(&[0.0, 0.0]), None);
     }
 }

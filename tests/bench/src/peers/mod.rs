@@ -14,6 +14,7 @@
 
 mod affinity;
 mod client;
+mod goals;
 mod measure;
 mod network;
 mod process;
@@ -34,12 +35,14 @@ use self::network::Network;
 use self::results::Results;
 use self::running::Running;
 use self::subject::Subject;
+use crate::clock::seconds;
 use crate::paper;
+use crate::rows::{self, Format};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// What to measure
-    #[arg(long, value_delimiter = ',', default_value = "rx,tx,rr,rr1k,crr,crr64,mem")]
+    #[arg(long, value_delimiter = ',', default_value = DEFAULT)]
     tests: Vec<Test>,
     /// How often; a round runs every stack once (memory does not vary: it is measured once)
     #[arg(long, default_value = "3")]
@@ -86,13 +89,17 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let results = run_rounds(arguments, &subjects, &setting, &progress);
     progress.finish_and_clear();
 
-    let rows = results.rows();
+    let (rows, judged) = (results.rows(), goals::rows(&results));
     if arguments.json {
-        table::print_json(&rows, setting.mtu)
-    } else {
-        table::print(&rows, setting.mtu);
-        Ok(())
+        table::print_json(&rows, setting.mtu)?;
+        return rows::print(&judged, Format::Json);
     }
+    table::print(&rows, setting.mtu);
+    if judged.is_empty() {
+        return Ok(());
+    }
+    println!();
+    rows::print(&judged, Format::Table)
 }
 
 /// Tries every service of every stack once, and tells which do not work.
@@ -145,7 +152,7 @@ fn with_stack<T: Send>(
     setting: &Setting,
     body: impl FnOnce(&Running) -> anyhow::Result<T> + Send,
 ) -> anyhow::Result<T> {
-    let network = Network::new(subject.link, setting.mtu)?;
+    let network = Network::new(subject.link, test.mtu(setting))?;
     network.stack().run(|| {
         if test.takes_turns() {
             affinity::pin_to_one_core()?;
@@ -169,17 +176,11 @@ fn progress_bar(arguments: &Arguments, subjects: usize) -> ProgressBar {
     paper::progress_bar(((runs + 1) * subjects) as u64)
 }
 
+/// What is measured if nothing else is said: everything.
+const DEFAULT: &str = "rx,tx,rx9000,tx9000,rx65535,tx65535,flows64,rr,rr1k,crr,crr64,mem";
+
 /// The memory test holds 10,000 connections; the limit is inherited by the stacks.
 fn raise_open_files() -> anyhow::Result<()> {
     let (_, hard) = resource::getrlimit(Resource::RLIMIT_NOFILE)?;
     resource::setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("cannot raise the open files")
-}
-
-/// Reads a time from a command line.
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "not a positive time".to_owned())
 }

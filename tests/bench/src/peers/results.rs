@@ -42,6 +42,17 @@ pub(super) struct Row {
     pub(super) details: Vec<(&'static str, f64)>,
 }
 
+impl Row {
+    pub(super) fn median(&self) -> Option<f64> {
+        self.spread.map(|spread| spread.median)
+    }
+
+    /// The median of something else that was seen.
+    pub(super) fn detail(&self, name: &str) -> Option<f64> {
+        self.details.iter().find(|(other, _)| *other == name).map(|(_, value)| *value)
+    }
+}
+
 impl Results {
     pub(super) fn add(&mut self, round: u32, subject: &Subject, figures: Vec<Figure>) {
         self.samples.extend(figures.into_iter().map(|figure| Sample {
@@ -95,6 +106,11 @@ impl Results {
             of_smoltcp: self.ratio(&samples, "smoltcp"),
             details: details(&samples),
         })
+    }
+
+    /// The median of the ratios of one stack to another, round by round.
+    pub(super) fn ratio_of(&self, quantity: &str, stack: &str, other: &str) -> Option<f64> {
+        self.ratio(&self.samples_of(quantity, stack).collect::<Vec<_>>(), other)
     }
 
     fn samples_of(&self, quantity: &str, stack: &str) -> impl Iterator<Item = &Sample> {

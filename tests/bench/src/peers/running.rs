@@ -36,7 +36,7 @@ impl Running {
         if subject.link == Link::Tun {
             command.args(["--tun", network::TUN]);
             command.args(["--ip", &network.address().to_string()]);
-            command.args(["--mtu", &setting.mtu.to_string()]);
+            command.args(["--mtu", &test.mtu(setting).to_string()]);
         }
         let child = command
             .spawn()

@@ -73,6 +73,10 @@ fn json(row: &Row, mtu: u16) -> serde_json::Value {
     let details: serde_json::Map<String, serde_json::Value> =
         details.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
     serde_json::json!({
+        "row": format!("{quantity}: {stack}"),
+        "figure": spread.map(|it| it.median),
+        "goal": null,
+        "holds": null,
         "test": quantity,
         "stack": stack,
         "mtu": mtu,

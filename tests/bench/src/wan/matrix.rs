@@ -6,9 +6,9 @@ use synack_netem::{Probability, Rate};
 use synack_sim::{Controller, Path};
 
 use super::end::{Ecn, End, RECEIVER};
-use super::rows::Row;
 use super::schedule::Planned;
 use super::trial::{Outcome, Trial};
+use crate::rows::{Goal, Row};
 use crate::spread::spread;
 
 /// What is compared, on which paths.
@@ -169,14 +169,14 @@ impl Comparison {
     /// The row of one path.
     fn cell(&self, path: &Path, ours: Option<f64>, theirs: Option<f64>) -> Row {
         let ratio = ours.zip(theirs).map(|(ours, theirs)| ours / theirs);
-        let mut row = Row::new(format!("{}, {path}", self.name()), ratio);
+        let mut row = Row::new(format!("{}, {path}", self.name()), "ratio", ratio);
         for (name, value) in [("ours_mbit_s", ours), ("theirs_mbit_s", theirs)] {
-            row.details.extend(value.map(|value| (name, value)));
+            row.details.extend(value.map(|value| (name.to_owned(), value)));
         }
         let is_hard = path.loss > Probability::NEVER || path.reordering > Probability::NEVER;
         match self.goals {
-            Goals::Equal => row.with_goal(WORST_MIN),
-            Goals::Multiple if is_hard => row.with_goal(MULTIPLE_MIN),
+            Goals::Equal => row.with_goal(Goal::AtLeast(WORST_MIN)),
+            Goals::Multiple if is_hard => row.with_goal(Goal::AtLeast(MULTIPLE_MIN)),
             Goals::Multiple | Goals::None => row,
         }
     }
@@ -184,8 +184,9 @@ impl Comparison {
     /// The geometric mean of all paths, and the worst of those with a goal.
     fn verdicts(&self, cells: &[Row]) -> Vec<Row> {
         let ratios: Vec<f64> = cells.iter().filter_map(|cell| cell.figure).collect();
-        let mean = Row::new(format!("{}: geometric mean", self.name()), geometric_mean(&ratios))
-            .with("cells", ratios.len() as f64);
+        let name = format!("{}: geometric mean", self.name());
+        let mean = Row::new(name, "ratio", geometric_mean(&ratios));
+        let mean = mean.with("cells", ratios.len() as f64);
         let is_judged = |cell: &&Row| cell.goal.is_some() || self.goals == Goals::None;
         let judged = cells.iter().filter(is_judged);
         let worst = judged.filter(|cell| cell.figure.is_some()).min_by(|a, b| {
@@ -194,12 +195,15 @@ impl Comparison {
         });
         let name = format!("{}: worst cell", self.name());
         let worst = worst.map_or_else(
-            || Row::new(name.clone(), None),
+            || Row::new(name.clone(), "ratio", None),
             |cell| Row { name: cell.name.replacen(", ", ": worst cell, ", 1), ..cell.clone() },
         );
         match self.goals {
-            Goals::Equal => vec![mean.with_goal(MEAN_MIN), worst.with_goal(WORST_MIN)],
-            Goals::Multiple => vec![mean, worst.with_goal(MULTIPLE_MIN)],
+            Goals::Equal => vec![
+                mean.with_goal(Goal::AtLeast(MEAN_MIN)),
+                worst.with_goal(Goal::AtLeast(WORST_MIN)),
+            ],
+            Goals::Multiple => vec![mean, worst.with_goal(Goal::AtLeast(MULTIPLE_MIN))],
             Goals::None => vec![mean, worst],
         }
     }

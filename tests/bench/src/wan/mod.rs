@@ -19,7 +19,6 @@ mod lateness;
 mod matrix;
 mod path;
 mod port;
-mod rows;
 mod schedule;
 #[cfg(feature = "peers")]
 mod smoltcp;
@@ -35,11 +34,11 @@ use synack_netns::Namespace;
 use self::end::End;
 use self::matrix::Matrix;
 use self::path::PathArguments;
-use self::rows::{Format, Row};
 use self::schedule::Planned;
 use self::trial::{Outcome, Trial};
+use crate::clock::seconds;
 use crate::paper;
-use crate::peers::seconds;
+use crate::rows::{self, Format, Row};
 use crate::spread::spread;
 
 #[derive(clap::Args)]
@@ -116,8 +115,10 @@ fn single_row(arguments: &Arguments, left: End) -> Row {
     let outcomes: Vec<Outcome> =
         outcomes((0..rounds).map(trial).collect()).into_iter().flatten().collect();
     let medians = |of: Look| spread(outcomes.iter().map(of));
-    let Some(goodput) = medians(|it| it.goodputs[0] / 1e6) else { return Row::new(name, None) };
-    let row = Row::new(name, Some(goodput.median)).with("min", goodput.min);
+    let Some(goodput) = medians(|it| it.goodputs[0] / 1e6) else {
+        return Row::new(name, "Mbit/s", None);
+    };
+    let row = Row::new(name, "Mbit/s", Some(goodput.median)).with("min", goodput.min);
     let details = DETAILS.iter().filter_map(|(name, of)| Some((*name, medians(*of)?.median)));
     details.fold(row.with("max", goodput.max), |row, (name, value)| row.with(name, value))
 }
@@ -141,6 +142,7 @@ fn matrix_rows(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
         Some(missing) => {
             rows.push(Row::new(
                 format!("{}: cannot run, the kernel has no {missing}", comparison.name()),
+                "ratio",
                 None,
             ));
             false

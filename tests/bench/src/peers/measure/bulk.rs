@@ -17,6 +17,7 @@ pub(super) enum Direction {
 }
 
 pub(super) fn measure(
+    quantity: &'static str,
     direction: Direction,
     stack: &Running,
     setting: &Setting,
@@ -26,10 +27,7 @@ pub(super) fn measure(
     let elapsed = transfer(direction, stack.address(), octets)?.as_secs_f64();
     let cpu = stack.cpu_seconds()? - cpu_before;
     Ok(Figure {
-        quantity: match direction {
-            Direction::Receive => "rx",
-            Direction::Send => "tx",
-        },
+        quantity,
         value: octets as f64 * 8.0 / elapsed / 1e9,
         unit: "Gbit/s",
         details: vec![("cpu_s_per_gb", cpu / (octets as f64 / 1e9))],
