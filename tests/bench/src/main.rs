@@ -4,6 +4,7 @@ mod acks;
 mod clock;
 mod kernel;
 mod kernel_tcp;
+mod memory;
 #[cfg(feature = "peers")]
 mod memory_link;
 mod paper;
@@ -35,6 +36,8 @@ enum Command {
     /// Measure two endpoints joined in memory, ours beside those of smoltcp
     #[cfg(feature = "peers")]
     MemoryLink(memory_link::Arguments),
+    /// Measure what idle connections take, with a peer that has no state
+    Memory(memory::Arguments),
     /// Measure every stack behind a TUN device, driven by the TCP of the kernel
     Peers(peers::Arguments),
     /// Serve the protocol of the benchmarks on synack behind a TUN device
@@ -57,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         Command::Kernel(arguments) => kernel::run(&arguments),
         #[cfg(feature = "peers")]
         Command::MemoryLink(arguments) => memory_link::run(&arguments),
+        Command::Memory(arguments) => memory::run(&arguments),
         Command::Peers(arguments) => peers::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Shards(arguments) => shards::run(&arguments),

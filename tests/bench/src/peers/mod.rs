@@ -17,7 +17,7 @@ mod client;
 mod goals;
 mod measure;
 mod network;
-mod process;
+pub(crate) mod process;
 mod results;
 mod running;
 mod subject;

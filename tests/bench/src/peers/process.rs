@@ -17,7 +17,7 @@ pub(super) fn cpu_seconds(process: u32) -> io::Result<f64> {
 }
 
 /// Memory of a process that is in RAM, in KiB.
-pub(super) fn resident_kib(process: u32) -> io::Result<f64> {
+pub(crate) fn resident_kib(process: u32) -> io::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     Ok(first_number(line.unwrap_or_default())? as f64)

@@ -1,0 +1,118 @@
+//! `memory`: what idle connections take, by the thousand or by the million, all of it counted.
+//!
+//! The peer is a stub without state, so everything that grows is ours. Each connection is used for
+//! one octet there and back, and then left alone until its buffers are given back.
+
+mod heap;
+mod in_stack;
+mod in_tcb;
+mod stub;
+
+use bytesize::ByteSize;
+use clap::Args;
+
+use crate::paper::{number, sheet};
+use crate::peers::process;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// How many connections are open at once
+    #[arg(long, default_value_t = 10_000)]
+    connections: usize,
+    /// Print one JSON object a row instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+/// What something takes. Units: octets.
+struct Row {
+    name: &'static str,
+    octets: f64,
+    goal: Option<f64>,
+}
+
+impl Row {
+    fn holds(&self) -> bool {
+        self.goal.is_none_or(|goal| self.octets <= goal)
+    }
+}
+
+/// Measures and prints.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let rows = measure(arguments.connections)?;
+    if arguments.json {
+        rows.iter().for_each(|row| println!("{}", json(row, arguments.connections)));
+    } else {
+        print(&rows, arguments.connections);
+    }
+    Ok(())
+}
+
+fn measure(connections: usize) -> anyhow::Result<Vec<Row>> {
+    // First, as the heap is small then: what is freed here is used again below.
+    let tcb = in_tcb::octets_each(connections.min(IN_TCB_MAX))?;
+    let resident_before = process::resident_kib(std::process::id())?;
+    let held = in_stack::Held::open(connections)?;
+    let resident_kib = process::resident_kib(std::process::id())?;
+    let all = held.octets_each();
+    drop(held);
+    let resident = resident_kib * 1024.0;
+    let grown = (resident_kib - resident_before) * 1024.0 / connections as f64;
+    let each = |name, octets, goal| Row { name, octets, goal };
+    Ok(vec![
+        each("tcb: a connection and what hangs on it", tcb, Some(GOAL_TCB)),
+        each("runtime: the rest of its cell, and its places in tables", all - tcb, None),
+        each("in all", all, Some(GOAL_ALL)),
+        each("in all, as the kernel counts it", grown, Some(GOAL_ALL)),
+        Row { name: "the whole process", octets: resident, goal: Some(GOAL_PROCESS) },
+    ])
+}
+
+fn print(rows: &[Row], connections: usize) {
+    println!("{connections} idle connections, octets each; the last row is the sum");
+    let mut table = sheet(&["", "octets", "goal", ""], &[1, 2]);
+    for row in rows {
+        let goal = row.goal.map_or_else(String::new, size);
+        let verdict = if row.holds() { "" } else { "more than the goal" };
+        table.add_row([row.name.to_owned(), size(row.octets), goal, verdict.to_owned()]);
+    }
+    println!("{}", table.trim_fmt());
+}
+
+/// To the octet, unless it is a process.
+fn size(octets: f64) -> String {
+    if octets < 1e6 { number(octets) } else { ByteSize(octets as u64).to_string() }
+}
+
+fn json(row: &Row, connections: usize) -> serde_json::Value {
+    serde_json::json!({
+        "row": row.name,
+        "figure": row.octets,
+        "unit": "octets",
+        "goal": row.goal,
+        "holds": row.holds(),
+        "details": { "connections": connections },
+    })
+}
+
+/// Goals of docs/architecture.md §4. Units: octets.
+const GOAL_TCB: f64 = 1024.0;
+const GOAL_ALL: f64 = 2048.0;
+/// For a million connections, and so for fewer.
+const GOAL_PROCESS: f64 = (2_u64 << 30) as f64;
+/// More tell nothing more: nothing in there is shared between connections.
+const IN_TCB_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_connections_are_measured_and_within_the_goal() {
+        let rows = measure(1_000).unwrap();
+        let [tcb, _, all, ..] = &rows[..] else { panic!("five rows") };
+        assert!(tcb.octets > 500.0 && all.octets > tcb.octets, "{} {}", tcb.octets, all.octets);
+        assert!(tcb.holds() && all.holds(), "{} {}", tcb.octets, all.octets);
+        assert_eq!(json(all, 1_000)["holds"], true);
+    }
+}
