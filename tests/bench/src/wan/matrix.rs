@@ -33,6 +33,7 @@ pub(super) enum Goals {
     /// No less on the average, and on no path much less.
     Equal,
     /// Several times as much wherever something is lost or overtaken.
+    #[cfg_attr(not(feature = "peers"), allow(dead_code, reason = "asked beside smoltcp alone"))]
     Multiple,
     /// Only shown.
     None,
